@@ -20,7 +20,7 @@ from shared.ports.signer import Purpose, Signer
 from shared.records import requests, transactions
 from shared.request import Event, MintRequest, State
 from shared.runtime import queue_handler, schedule_handler
-from shared.settings import ConfirmSettings
+from shared.settings import ConfirmSettings, WatchSettings
 
 _REVERTED = "it was mined and reverted"  # in a deep block: those bytes can never mint
 _PATIENT_LOOKS = 3
@@ -41,7 +41,7 @@ def confirm(
     signer: Signer,
     confirm_queue: Queue,
     chain_id: int,
-    contract: str,
+    contract: str | None,
     confirmations: int,
     poll_s: float,
     max_fee_wei: int,
@@ -58,6 +58,8 @@ def confirm(
         return
     if (due_at := requests.due_at(ledger, request)) and due_at > clock() + _ROUNDING:
         return
+    # The one that it was signed for: a stage that is given another contract must not mint there what it minted here.
+    contract = request.contract or contract or minting.contract_of(chain, signer)
     receipt = chain.receipt(request.tx_hash) if request.tx_hash else None
     deep = receipt is not None and receipt.confirmations >= confirmations
     token_id = chain.token_id(contract, request.id, chain_id)
@@ -157,4 +159,4 @@ def watch(*, ledger: Ledger, chain: Chain, signer: Signer, confirm_queue: Queue,
 
 
 handler = queue_handler(confirm, ConfirmSettings)
-net = schedule_handler(watch, ConfirmSettings)
+net = schedule_handler(watch, WatchSettings)

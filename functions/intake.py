@@ -14,11 +14,11 @@ from datetime import datetime, timedelta
 
 from shared import pricing
 from shared.clock import Clock
-from shared.collection import store
-from shared.collection.schema import Collection
-from shared.collection.store import Published
+from shared.collection import published
+from shared.collection.dna import Dna
 from shared.errors import Conflict, Exhausted, Invalid, Mismatch, NotFound
 from shared.messages import RequestJob
+from shared.observe import Log, concerns, log_request
 from shared.ports.blobs import Blobs
 from shared.ports.keys import Keys
 from shared.ports.ledger import Ledger
@@ -56,15 +56,17 @@ def file_request(
     if not caller.may_touch(slug):
         raise NotFound(f"collection: got {slug!r}, wanted one that this API key may mint from")
     request_id = derive_id(salt, slug, caller.account, _idempotency_key(call))
+    concerns(request_id)
     body = call.json()
     tag = hmac.new(salt, json.dumps(body, sort_keys=True).encode(), hashlib.sha256).hexdigest()
     request = _filed_before(ledger, request_id, tag)
     if request is None:
-        on_sale = _on_sale(ledger, blobs, slug)
-        collector = Collector.parse(body, on_sale.collection)
-        request = _new_request(request_id, caller.account, on_sale, collector, salt, clock())
+        digest = collections.current(ledger, slug)
+        collection = _on_sale(ledger, blobs, digest)
+        collector = Collector.parse(body, collection)
+        request = _new_request(request_id, caller.account, collection, digest, collector, salt, clock())
         kept_until = request.created_at + timedelta(days=retention_days)
-        request = _file(request, tag, collector.profile, on_sale.collection, ledger, keys, kept_until)
+        request = _file(request, tag, collector.profile, collection, ledger, keys, kept_until)
     if request.state is State.RECEIVED:
         plan_queue.send(RequestJob(request_id=request.id, attempt=request.attempt).body())
     return Reply(202, receipt(request))
@@ -79,25 +81,25 @@ def _filed_before(ledger: Ledger, request_id: str, tag: str) -> MintRequest | No
     return request
 
 
-def _on_sale(ledger: Ledger, blobs: Blobs, slug: str) -> Published:
-    """The version that new requests are made of, if there is any of it left."""
-    published = store.load(blobs, collections.current(ledger, slug))
-    if holds.used_supply(ledger, slug) >= published.collection.supply:
-        raise holds.sold_out(slug, published.collection.supply)
-    return published
+def _on_sale(ledger: Ledger, blobs: Blobs, digest: str) -> Dna:
+    """The collection, if there is any of it left."""
+    collection = published.load_dna(blobs, digest)
+    if holds.used_supply(ledger, collection.slug) >= collection.supply:
+        raise holds.sold_out(collection.slug, collection.supply)
+    return collection
 
 
 def _new_request(
-    request_id: str, account: str, on_sale: Published, collector: Collector, salt: bytes, at: datetime
+    request_id: str, account: str, collection: Dna, digest: str, collector: Collector, salt: bytes, at: datetime
 ) -> MintRequest:
     return MintRequest(
         id=request_id,
-        collection=on_sale.collection.slug,
-        collection_digest=on_sale.digest,
+        collection=collection.slug,
+        collection_digest=digest,
         account=account,
         collector=derive_id(salt, "collector", account, collector.collector)[:32],
         owner=collector.owner,
-        quote=pricing.quote(on_sale.collection, pricing.prices()),
+        quote=pricing.quote(collection, pricing.prices()),
         created_at=at,
         changed_at=at,
     )
@@ -107,7 +109,7 @@ def _file(
     request: MintRequest,
     tag: str,
     profile: Profile,
-    collection: Collection,
+    collection: Dna,
     ledger: Ledger,
     keys: Keys,
     kept_until: datetime,
@@ -128,6 +130,7 @@ def _file(
             if faster := _filed_before(ledger, request.id, tag):
                 return faster
         else:
+            log_request(Log.REQUEST_FILED, request)
             return request
     raise Conflict("the collector's key is being written by other calls: send the same call again")
 
@@ -139,6 +142,7 @@ def tell_story(call: HttpCall, *, ledger: Ledger, blobs: Blobs) -> Reply:
     visible = request and caller.may_touch(request.collection)
     if request is None or not visible or (caller.role is Role.MINT and caller.account != request.account):
         raise NotFound(f"request: none with the id {call.path['request_id'][:64]!r} that this API key may see")
+    concerns(request.id)
     return Reply(200, story(ledger, blobs, request))
 
 

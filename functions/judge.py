@@ -11,7 +11,7 @@ import hashlib
 from pydantic import ValidationError
 
 from shared.clock import Clock
-from shared.collection import store
+from shared.collection import published
 from shared.errors import NotFound
 from shared.messages import JudgeJob, RenderResult, RequestJob, image_key, result_key
 from shared.ports.blobs import Blobs
@@ -44,7 +44,7 @@ def judge(
 
 def _verdict(request: MintRequest, job: JudgeJob, ledger: Ledger, blobs: Blobs, clock: Clock) -> MintRequest:
     result = _receipt(job, blobs)
-    collection = store.load(blobs, request.collection_digest).collection
+    collection = published.load_dna(blobs, request.collection_digest)
     good, faults = _sound_images(result, blobs, collection.publish_px) if result else (None, _NO_RECEIPT)
     if request.state is State.RENDERING:
         cause = f"{result.renderer}: {result.status}" if result else _NO_RECEIPT

@@ -29,11 +29,13 @@ def mint(
     signer: Signer,
     confirm_queue: Queue,
     chain_id: int,
-    contract: str,
+    contract: str | None,
     max_fee_wei: int,
     clock: Clock,
 ) -> None:
     """Sign and send; or, when that was done before, only wake `confirm`, which sends again what is missing.
+
+    Without a `contract` it is the minter's own, and what is to be minted waits in the park until that is deployed.
 
     Raises: `Defect` when the chain is not the one that this signer was made for; `Conflict` when the nonce or the
     request went to another worker: then nothing of this call was kept or sent.
@@ -56,13 +58,16 @@ def _sign_and_send(
     chain: Chain,
     signer: Signer,
     chain_id: int,
-    contract: str,
+    contract: str | None,
     max_fee_wei: int,
     clock: Clock,
 ) -> MintRequest:
     digest = requests.frozen(ledger, request.id)["digest"]
     if digest != request.metadata_digest:
         raise Defect(f"request {request.id[:8]}: its digest is not the one that was frozen; nothing was signed")
+    if contract is None and not minting.has_deployed(ledger, signer, chain_id):
+        return requests.move(ledger, request, Event.PARKED, clock(), cause="the contract is not deployed yet")
+    contract = contract or minting.contract_of(chain, signer)
     call = chain.mint_call(contract, request.owner, request.id, bytes.fromhex(digest))
     fees = chain.fees()
     if fees.max_fee_wei > max_fee_wei:
@@ -75,16 +80,24 @@ def _sign_and_send(
         return requests.move(ledger, request, Event.PARKED, clock(), cause=cause)
     except Reverted as error:
         if error.error == "NotMinter":  # ours to mend: no request ends because the contract was set up wrongly
-            raise Defect(f"contract: it does not take this signer for its minter ({error})") from error
+            raise Defect("contract: it does not take this signer for its minter") from error
         if chain.owner_of(contract, chain.token_id(contract, request.id, chain_id)) is None:
             raise Rejected(f"the contract refuses the mint: {error.error or 'it reverts'}") from error
         # Minted by bytes that this ledger does not know: the chain is the arbiter, and `confirm` reads it.
-        return requests.move(ledger, request, Event.MINT_SENT, clock(), cause="the chain has this token already")
+        cause = "the chain has this token already"
+        return requests.move(ledger, request, Event.MINT_SENT, clock(), cause=cause, contract=contract)
     signed, kept = minting.sign(
         ledger, chain, signer, call, chain_id=chain_id, gas=gas, fees=fees, at=clock(), request_id=request.id
     )
     request = requests.move(
-        ledger, request, Event.MINT_SENT, clock(), cause="signed and kept", also=kept, tx_hash=signed.hash
+        ledger,
+        request,
+        Event.MINT_SENT,
+        clock(),
+        cause="signed and kept",
+        also=kept,
+        tx_hash=signed.hash,
+        contract=contract,
     )
     minting.send(chain, signed)
     return request

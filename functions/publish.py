@@ -9,11 +9,10 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from shared import minting
 from shared.clock import Clock
-from shared.collection import store
+from shared.collection import published
 from shared.errors import Conflict, Defect
-from shared.messages import RenderResult, RequestJob, image_key, result_key
+from shared.messages import MINT_GROUP, RenderResult, RequestJob, image_key, result_key
 from shared.ports.blobs import Blobs
 from shared.ports.ledger import Ledger
 from shared.ports.pinner import Pinner
@@ -44,7 +43,7 @@ def publish(
             request = _publish(request, ledger, blobs, pinner, clock)
     if request.state is State.PUBLISHED:
         follow_up = RequestJob(request_id=request.id, attempt=request.attempt)
-        mint_queue.send(follow_up.body(), group=minting.GROUP)
+        mint_queue.send(follow_up.body(), group=MINT_GROUP)
 
 
 def _publish(request: MintRequest, ledger: Ledger, blobs: Blobs, pinner: Pinner, clock: Clock) -> MintRequest:
@@ -79,7 +78,7 @@ def _metadata(request: MintRequest, image: unixfs.Dag, ledger: Ledger, blobs: Bl
     held = holds.held(ledger, request.id)
     if held is None:
         raise Defect(f"request {request.id[:8]} is {request.state} and holds no plan")
-    collection = store.load(blobs, request.collection_digest).collection
+    collection = published.load_dna(blobs, request.collection_digest)
     result = RenderResult.model_validate_json(blobs.get(result_key(request.job_id)))
     picture = next((one for one in result.images if one.sha256 == request.candidate), None)
     if picture is None:

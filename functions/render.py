@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 from shared.clock import Clock
-from shared.collection import store
+from shared.collection import published
 from shared.errors import Defect
 from shared.messages import RenderJob, RequestJob
 from shared.ports.blobs import Blobs
@@ -34,7 +34,7 @@ def render(job: RequestJob, *, ledger: Ledger, blobs: Blobs, renderer: Renderer,
     if held is None:
         raise Defect(f"request {request.id[:8]} is {request.state} and holds no plan")
     with requests.ended_by_rejection(ledger, request, clock):
-        side_px = store.load(blobs, request.collection_digest).collection.publish_px
+        side_px = published.load_dna(blobs, request.collection_digest).publish_px
         renderer.submit(
             RenderJob(
                 job_id=request.job_id,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from shared.clock import Clock
 from shared.errors import Conflict, Mismatch, NotFound
 from shared.messages import RequestJob
+from shared.model import Model
+from shared.observe import concerns
 from shared.ports.blobs import Blobs
 from shared.ports.ledger import Ledger
 from shared.ports.queue import Queue
@@ -20,10 +22,9 @@ from shared.settings import ReviewSettings
 from shared.story import story
 
 
-class Verdict(BaseModel):
+class Verdict(Model):
     """`candidate` is the sha256 of the picture that was looked at: a verdict on an older one is refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     verdict: Literal["approve", "reject", "redraw"]
     candidate: Digest | None = None
     note: str = Field(default="", max_length=500)
@@ -51,6 +52,7 @@ def give_verdict(
     request = requests.find(ledger, call.path["request_id"])
     if request is None or not caller.may_touch(request.collection):
         raise NotFound(f"request: none with the id {call.path['request_id'][:64]!r} that this API key may review")
+    concerns(request.id)
     verdict = Verdict.model_validate(call.json())
     moved = _decide(request, verdict, caller, ledger, clock)
     follow_up = RequestJob(request_id=moved.id, attempt=moved.attempt).body()

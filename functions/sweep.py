@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from shared import minting
 from shared.clock import Clock
-from shared.messages import JudgeJob, RequestJob, result_key
+from shared.messages import MINT_GROUP, JudgeJob, RequestJob, result_key
 from shared.observe import Log, log_error, log_request
 from shared.ports.blobs import Blobs
 from shared.ports.ledger import Ledger
@@ -81,7 +80,7 @@ def sweep(
                     _wake(requests.postpone(ledger, request, now + later), queues, judge_queue, blobs)
                 woken += 1
             except Exception as error:  # noqa: BLE001 - whatever it is, the other requests are seen to
-                log_error(Log.STEP_DEFERRED, error, stop="sweep", request_id=request.id)
+                log_error(Log.STEP_DEFERRED, error, request_id=request.id)
     return woken
 
 
@@ -112,7 +111,7 @@ def _wake(request: MintRequest, queues: dict[State, Queue], judge_queue: Queue, 
         judge_queue.send(JudgeJob(job_id=request.job_id).body())
         return
     job = RequestJob(request_id=request.id, attempt=request.attempt)
-    group = minting.GROUP if request.state is State.PUBLISHED else None
+    group = MINT_GROUP if request.state is State.PUBLISHED else None
     queues[request.state].send(job.body(), group=group)
 
 

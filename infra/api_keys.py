@@ -1,14 +1,12 @@
-"""API keys of a home: one a role for the command line, and as many for callers as are asked for."""
+"""API keys of a place: one a role for this machine's command line, and as many for callers as are asked for."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from contextlib import closing
 
+from infra.place import Place, Ports
 from infra.twin.home import Home
-from shared.clock import utc_now
-from shared.ports.ledger.sqlite import SqliteLedger
 from shared.records import accounts
 from shared.records.accounts import ALL_COLLECTIONS, Role
 
@@ -16,11 +14,11 @@ LOCAL = "local"
 """The account of the command line."""
 
 
-def make_key(home: Home, account: str, role: Role, slugs: Sequence[str] = ()) -> str:
+def make_key(place: Place, account: str, role: Role, slugs: Sequence[str] = ()) -> str:
     """A new key for these collections (none named: for all), told this once."""
-    with closing(SqliteLedger.open(home.ledger_url, clock=utc_now)) as ledger:
+    with Ports(place) as ports:
         touches = frozenset(slugs) or frozenset({ALL_COLLECTIONS})
-        return accounts.create_key(ledger, account, role, touches, random=secrets.token_bytes)
+        return accounts.create_key(ports.ledger(), account, role, touches, random=secrets.token_bytes)
 
 
 def ensure_local_keys(home: Home) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from shared.collection import store
+from shared.collection import published, store
 from shared.collection.load import Draft, read_folder
 from shared.collection.problems import InvalidCollection
 from shared.prompting.capacity import capacity
@@ -36,7 +36,7 @@ def report(folder: Path) -> dict[str, Any]:
     told: dict[str, Any] = {
         "collection": dna.slug,
         "name": dna.name,
-        "digest": store.digest_of(store.files_of(dna, draft.layers)),
+        "digest": published.digest_of(store.files_of(dna, draft.layers)),
         "traits": {trait: len(said.values) for trait, said in dna.traits.items()},
         "rules": len(dna.rules),
         "layers": len(draft.layers),

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
@@ -14,12 +14,23 @@ from infra.twin.home import Home
 from shared.errors import NotFound, Rejected, Transient
 from shared.records.accounts import Role
 
+if TYPE_CHECKING:
+    from infra.deploy.stage import Stage
+
 _AGAIN_S = (0.2, 0.5, 1.0)
 """Waits before an answer of "not now" is asked for again. Every call of the API may be repeated."""
 
 
+_BUSY = {
+    httpx.codes.TOO_MANY_REQUESTS,
+    httpx.codes.BAD_GATEWAY,
+    httpx.codes.SERVICE_UNAVAILABLE,
+    httpx.codes.GATEWAY_TIMEOUT,
+}
+
+
 class Away(Transient):
-    """Nobody answers where the twin was."""
+    """Nobody answers where the API was."""
 
 
 class Refused(Rejected):
@@ -39,16 +50,45 @@ class Refused(Rejected):
 
 
 class Client:
-    """Speaks to a twin with the API keys of its home. `elsewhere` finds a twin when the one at `url` is away."""
+    """Speaks to a twin with the API keys of its home, or to a stage with one key.
 
-    def __init__(self, url: str, keys: Mapping[str, str], elsewhere: Callable[[], str] | None = None):
+    `elsewhere` finds a twin when the one at `url` is away; `who` and `again` are for people when it stays away. Whoever
+    follows a request waits `poll_s` between two looks.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        keys: Mapping[str, str],
+        elsewhere: Callable[[], str] | None = None,
+        *,
+        who: str = "the twin",
+        again: str = "run the same command again, or `monoprint up` first",
+        poll_s: float = 0.25,
+        proxies: bool = False,
+    ):
+        self.poll_s = poll_s
         self._keys = keys
         self._elsewhere = elsewhere
-        self._http = httpx.Client(base_url=url, timeout=30.0, trust_env=False)
+        self._who = who
+        self._again = again
+        self._http = httpx.Client(base_url=url, timeout=30.0, trust_env=proxies)
 
     @classmethod
     def of(cls, home: Home, url: str, elsewhere: Callable[[], str] | None = None) -> Client:
         return cls(url, home.read_json("api-keys.json") or {}, elsewhere)
+
+    @classmethod
+    def of_stage(cls, stage: Stage, api_key: str) -> Client:
+        """Every call is made with this one key, whatever its role lets it do."""
+        return cls(
+            stage.api_url(),
+            dict.fromkeys(Role, api_key),
+            who=str(stage),
+            again="run the same command again",
+            poll_s=2.0,
+            proxies=True,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -109,9 +149,11 @@ class Client:
         try:
             body: dict[str, Any] = answer.json()
         except ValueError as error:
-            raise Transient(f"the twin answered {answer.status_code} without JSON; look at its log") from error
-        if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
-            raise Transient(str(body.get("error", body).get("message", "the twin is busy; try again")))
+            raise Transient(f"{self._who} answered {answer.status_code} without JSON; look at its log") from error
+        if answer.status_code in _BUSY:
+            raise Transient(str(body.get("error", body).get("message", f"{self._who} is busy; try again")))
+        if answer.is_server_error and "error" not in body:  # API Gateway's own: the function did not answer at all
+            raise Transient(f"{self._who} answered {answer.status_code}; look at its log")
         if answer.is_error:
             raise Refused(answer.status_code, body.get("error", body))
         return body
@@ -120,5 +162,5 @@ class Client:
         try:
             return self._http.request(method, path, **how)
         except httpx.HTTPError as error:
-            told = f"the twin at {self._http.base_url} does not answer ({type(error).__name__})"
-            raise Away(f"{told}; run the same command again, or `monoprint up` first") from error
+            told = f"{self._who} at {self._http.base_url} does not answer ({type(error).__name__})"
+            raise Away(f"{told}; {self._again}") from error

@@ -1,27 +1,35 @@
-"""`monoprint dead`: what gave up on this home's queues, and back to work with it."""
+"""`monoprint dead`: what gave up on a place's queues, and back to work with it."""
 
 from __future__ import annotations
 
 import json
-from contextlib import closing
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from infra.twin.home import QUEUES, Home
-from shared.clock import utc_now
+from infra.place import Place, Ports
+from infra.twin.home import QUEUES
 from shared.errors import MonoprintError
 from shared.messages import JudgeJob
-from shared.ports.queue.sqlite import SqliteQueue
+from shared.ports.queue import Queue, Received
+
+_Looked = tuple[Sequence[Received], int, int]
+"""The letters that were seen, how many there are, how many were sent back."""
 
 
-def report(home: Home, *, redrive: bool = False) -> dict[str, Any]:
+def report(place: Place, *, redrive: bool = False) -> dict[str, Any]:
     """The oldest ten of each queue, as data and as lines to read; with `redrive`, all are sent back after the look."""
+
+    def look(queue: Queue) -> _Looked:
+        found, count = queue.dead_letters(), queue.depth().dead
+        return found, count, queue.redrive() if redrive else 0
+
+    # A queue of SQS waits a second before it says that nothing is there, and each of them can wait at the same time.
+    with Ports(place) as ports, ThreadPoolExecutor(len(QUEUES), "dead") as pool:
+        looked = dict(zip(QUEUES, pool.map(look, [ports.queue(name) for name in QUEUES]), strict=True))
     letters: list[dict[str, Any]] = []
     lines: list[str] = []
-    sent = 0
-    for name in QUEUES:
-        with closing(SqliteQueue.open(home.queue_url(name), clock=utc_now)) as queue:
-            found, count = queue.dead_letters(), queue.depth().dead
-            sent += queue.redrive() if redrive else 0
+    for name, (found, count, _) in looked.items():
         for letter in found:
             request_id = _request_of(name, letter.body)
             letters.append(
@@ -30,10 +38,11 @@ def report(home: Home, *, redrive: bool = False) -> dict[str, Any]:
             lines.append(f"{name:<8} {letter.message_id}  tried {letter.receive_count} times\n  request {request_id}")
         if count > len(found):
             lines.append(f"{name:<8} and {count - len(found)} more")
+    sent = sum(each[2] for each in looked.values())
     if redrive:
-        lines.append(f"{sent} sent back; they are tried again while a twin runs (`monoprint up`).")
+        lines.append(f"{sent} sent back; they are tried again {place.goes_on}.")
     else:
-        lines.append("Next: monoprint dead --redrive" if letters else "Nothing gave up.")
+        lines.append(f"Next: monoprint dead --redrive{place.option}" if letters else "Nothing gave up.")
     return {"letters": letters, "redriven": sent, "lines": lines}
 
 

@@ -7,15 +7,15 @@ keys are new and whose six prints are others.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from infra import out_folder
 from infra.client import Client, Refused
 from infra.joining import Joined
+from infra.out_folder import Filed
 from infra.page import write_page
 from infra.progress import Log, Progress, final, follow
 from infra.publishing import publish_folder
@@ -24,22 +24,10 @@ from infra.twin.home import CHAIN_ID, Home
 from shared.clock import utc_now
 from shared.errors import MonoprintError, Rejected, Transient
 from shared.ports.blobs.folder import FolderBlobs
-from shared.publishing import car
 from shared.request import State
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "shared" / "collection" / "examples"
 _ROUNDS = "demo-rounds.json"
-_FOLDERS = {"pictures": (".png",), "metadata": (".json",), "cars": (".image.car", ".metadata.car")}
-"""What goes where in `out`: one file for each collector and suffix."""
-_OURS = {*_FOLDERS, "demo.json", "index.html", "chain-state.json"}
-
-
-@dataclass(frozen=True)
-class Filed:
-    """One collector of the round: the file, and the id of the request that it filed."""
-
-    collector: Path
-    request_id: str
 
 
 def demo(home: Home, collection: Path, out: Path, log: Log, *, timeout_s: float = 300.0) -> dict[str, Any]:
@@ -50,7 +38,7 @@ def demo(home: Home, collection: Path, out: Path, log: Log, *, timeout_s: float 
     files = sorted((collection / "collectors").glob("*.json"))
     if not files:
         raise Rejected(f"{collection / 'collectors'}: got no *.json, wanted the collectors to file requests for")
-    _prepare(out)
+    out_folder.prepare(out)
     with Joined(home, log.say) as twin:
         client = twin.client
         dna, digest = publish_folder(home, collection)
@@ -68,48 +56,24 @@ def demo(home: Home, collection: Path, out: Path, log: Log, *, timeout_s: float 
                 on_look=lambda looked: _approve(client, looked),
             )
         _finish_round(home, dna.slug, number, names, stories, timeout_s)
-        tokens = _tokens(out, home, client, filed, stories)
-        contract = twin.told("contract")
-        (out / "chain-state.json").write_bytes(dump(twin.told("chain")))
-    summary = {
-        "round": number,
-        "chain_id": CHAIN_ID,
-        "contract": contract,
-        "collection": {"slug": dna.slug, "digest": digest},
-        "tokens": tokens,
-    }
-    (out / "demo.json").write_text(json.dumps(summary, ensure_ascii=False, indent=1), encoding="utf-8")
+        about = {
+            "round": number,
+            "chain_id": CHAIN_ID,
+            "contract": twin.told("contract"),
+            "collection": {"slug": dna.slug, "digest": digest},
+        }
+        with closing(FolderBlobs.open(home.blobs_url(), clock=utc_now)) as blobs:
+            summary = out_folder.leave(
+                out,
+                filed,
+                stories,
+                about=about,
+                blobs=blobs,
+                picture=client.picture,
+                chain_state=lambda: dump(twin.told("chain")),
+            )
     write_page(out / "index.html", dna, summary)
     return summary
-
-
-def _prepare(out: Path) -> None:
-    """Fail before anything is minted for a folder that cannot be written, or that holds somebody's own files."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        others = sorted({path.name for path in out.iterdir()} - _OURS)
-        if others and not (out / "demo.json").exists():
-            raise Rejected(
-                f"--out {out}: got a folder with {others[0]} in it, wanted a new one, an empty one or a demo's"
-            )
-        for name in _FOLDERS:
-            (out / name).mkdir(exist_ok=True)
-    except OSError as error:
-        raise Rejected(f"--out {out}: {error.strerror}; choose a folder that you may write") from error
-
-
-def _clear(out: Path) -> None:
-    """Take away what an earlier round left, and nothing else."""
-    try:
-        told = json.loads((out / "demo.json").read_text(encoding="utf-8"))
-        left = [Path(token["collector"]).name for token in told["tokens"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        return
-    (out / "demo.json").unlink()
-    for folder, suffixes in _FOLDERS.items():
-        for suffix in suffixes:
-            for name in left:
-                (out / folder / f"{name}{suffix}").unlink(missing_ok=True)
 
 
 # ---- rounds -----------------------------------------------------------------------------------------------------
@@ -172,47 +136,3 @@ def _approve(client: Client, stories: Sequence[Mapping[str, Any]]) -> None:
                 client.verdict(story["id"], "approve", story["picture"]["sha256"], "the demo approves what it is shown")
             except MonoprintError:
                 continue  # it moved on since it was looked at, or the next look tries again
-
-
-# ---- what it leaves ---------------------------------------------------------------------------------------------
-
-
-def _tokens(
-    out: Path,
-    home: Home,
-    client: Client,
-    filed: Sequence[Filed],
-    stories: Sequence[Mapping[str, Any]],
-) -> list[dict[str, Any]]:
-    """Write pictures, metadata and archives in the place of what an earlier round left; tell of each token."""
-    _clear(out)
-    tokens = []
-    with closing(FolderBlobs.open(home.blobs_url(), clock=utc_now)) as blobs:
-        for one, story in zip(filed, stories, strict=True):
-            name = one.collector.stem
-            (out / "pictures" / f"{name}.png").write_bytes(client.picture(story))
-            archives = {kind: blobs.get(f"tokens/{one.request_id}/{kind}.car") for kind in ("image", "metadata")}
-            for kind, archive in archives.items():
-                (out / "cars" / f"{name}.{kind}.car").write_bytes(archive)
-            roots = {kind: car.read(archive).roots[0] for kind, archive in archives.items()}
-            document = car.read(archives["metadata"]).blocks[roots["metadata"]]
-            (out / "metadata" / f"{name}.json").write_bytes(document)
-            tokens.append(
-                {
-                    "collector": name,
-                    "name": json.loads(document)["name"],
-                    "request_id": one.request_id,
-                    "owner": story["owner"],
-                    "token_id": story["token"]["token_id"],
-                    "tx_hash": story["token"]["tx_hash"],
-                    "gas_used": story["token"]["gas_used"],
-                    "metadata_cid": str(roots["metadata"]),
-                    "image_cid": str(roots["image"]),
-                    "image_sha256": story["picture"]["sha256"],
-                    "picture": f"pictures/{name}.png",
-                    "traits": {choice["trait"]: choice["value"] for choice in story["traits"]},
-                    "reasons": {choice["trait"]: choice["reason"] for choice in story["traits"]},
-                    "seconds": story["seconds"],
-                }
-            )
-    return tokens

@@ -14,7 +14,7 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import click
 
-from shared.errors import Invalid, MonoprintError
+from shared.errors import Defect, Invalid, MonoprintError, Transient
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,8 +25,11 @@ _EXIT = {"defect": 70, "transient": TRY_AGAIN}
 _STOPPED = {
     "demo": "Stopped. Nothing is lost: run the demo again and it goes on where it was.",
     "up": "Stopped. Nothing is lost.",
+    "package": "Stopped. No zip is half-written; some may be of before.",
+    "contract": "Stopped. Nothing is lost: run the same command again and it goes on where it was.",
 }
 _GOES_ON = "Stopped. Nothing is lost: what was filed goes on while a twin runs (`monoprint up`)."
+_GOES_ON_IN_THE_CLOUD = "Stopped. Nothing is lost: what was filed goes on in the cloud."
 
 
 def ends_well(command: Callable[P, R]) -> Callable[P, R]:
@@ -44,7 +47,8 @@ def ends_well(command: Callable[P, R]) -> Callable[P, R]:
         except MonoprintError as error:
             _fail(error, as_json=as_json)
         except Stopped as stopped:
-            sentence = _STOPPED.get(command.__name__, _GOES_ON)
+            goes_on = _GOES_ON_IN_THE_CLOUD if kwargs.get("stage") else _GOES_ON
+            sentence = _STOPPED.get(command.__name__, goes_on)
             _complain(sentence, {"code": "stopped", "message": sentence}, as_json=as_json)
             _leave(128 + stopped.signal)
         except BrokenPipeError:  # whoever read us has had enough
@@ -115,9 +119,15 @@ def _fail(error: MonoprintError, *, as_json: bool) -> NoReturn:
     if len(problems) > 1:
         text += f"\n{len(problems)} problems. Nothing was written."
     _complain(text, told, as_json=as_json)
-    code = _EXIT.get(str(told["code"]), 1)
+    code = _exit_code(error, str(told["code"]))
     _leave_threads(code)
     raise SystemExit(code)
+
+
+def _exit_code(error: MonoprintError, told: str) -> int:
+    """By the branch of the error tree, and for what the API answered by the code that it told."""
+    branch = "transient" if isinstance(error, Transient) else "defect" if isinstance(error, Defect) else told
+    return _EXIT.get(branch, 1)
 
 
 def _problem(problem: Any) -> dict[str, Any]:

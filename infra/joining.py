@@ -1,14 +1,54 @@
-"""The twin that a command uses: the one that runs on its home, or one that lives as long as anybody uses it."""
+"""What a command speaks to: a stage that is deployed, or the twin that runs on its home.
+
+Without one that runs, a twin is started that lives as long as anybody uses it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from infra.client import Client
 from infra.twin.home import Busy, Home
+from shared.errors import Rejected
+
+if TYPE_CHECKING:
+    from infra.deploy.stage import Stage
+
+
+@contextmanager
+def client_of(place: Home | Stage, api_key: str | None, say: Callable[[str], object]) -> Iterator[Client]:
+    """A client of the place's HTTP API. A home has keys of its own; a stage is called with the one that is given."""
+    if isinstance(place, Home):
+        with Joined(place, say) as joined:
+            yield joined.client
+        return
+    if not api_key:
+        raise Rejected(
+            "--api-key: got none, wanted one of the stage; make it by "
+            f"`monoprint key{place.option} --account NAME --role operate`"
+        )
+    with Client.of_stage(place, api_key) as client:
+        yield client
+
+
+@contextmanager
+def running(place: Home | Stage, say: Callable[[str], object]) -> Iterator[None]:
+    """While it is used, the place's chain answers: a stage's does anyway, a home's while a twin runs there.
+
+    What is logged meanwhile goes to the twin's log. A stage's logs are kept by its functions, and none here.
+    """
+    if isinstance(place, Home):
+        with Joined(place, say):
+            yield
+        return
+    from infra.logs import logged_to
+
+    with open(os.devnull, "w") as nowhere, logged_to(nowhere):
+        yield
 
 
 class Joined:

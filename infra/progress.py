@@ -166,8 +166,11 @@ def follow(
         time.sleep(poll_s)
 
 
-def tell(console: Console, story: Mapping[str, Any]) -> None:
-    """The whole story: where the request is, why its picture looks as it does, what happened when, and what is next."""
+def tell(console: Console, story: Mapping[str, Any], *, option: str = "") -> None:
+    """The whole story: where the request is, why its picture looks as it does, what happened when, and what is next.
+
+    `option` is what the commands that are next need to mean the same place.
+    """
 
     def line(text: str, style: str = "") -> None:
         console.print(Text(text, style), soft_wrap=True)
@@ -190,6 +193,6 @@ def tell(console: Console, story: Mapping[str, Any]) -> None:
     if story["token"]:
         line(f"\nToken        {story['token']['token_id']}\nTransaction  {story['token']['tx_hash']}")
     if story["picture"]:
-        line(f"\nIts picture: monoprint status {story['id']} --picture print.png")
+        line(f"\nIts picture: monoprint status {story['id']} --picture print.png{option}")
     if story["state"] == "in_review":
-        line(f"Next: monoprint approve {story['id']}\n      or reject, or redraw")
+        line(f"Next: monoprint approve {story['id']}{option}\n      or reject, or redraw")

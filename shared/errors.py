@@ -105,6 +105,10 @@ class Conflict(Transient):
 
 
 class Defect(MonoprintError):
-    """Should be impossible. Keeps the message for a human instead of guessing."""
+    """Should be impossible. Keeps the message for a human instead of guessing.
+
+    Its text is logged, unless it quotes a service's own words, which may hold anything.
+    """
 
     code = "defect"
+    quotes: ClassVar[bool] = False

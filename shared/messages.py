@@ -11,24 +11,26 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 from urllib.parse import unquote_plus
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from shared import strict_json
+from shared.model import Model
 from shared.request import Digest, RequestId
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=80)]
 JobId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}-[1-9][0-9]{0,5}$")]
 
 
-class Message(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class Message(Model):
     def body(self) -> str:
         """The JSON that goes on a queue or into a blob."""
         return self.model_dump_json()
 
 
 # ---- queues -----------------------------------------------------------------------------------------------------
+
+MINT_GROUP = "mint"
+"""One signer, one group of the mint queue: its mints are signed in the order in which they were published."""
 
 
 class RequestJob(Message):

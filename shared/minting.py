@@ -15,10 +15,25 @@ from shared.ports.signer import Purpose, Signer
 from shared.records import transactions
 from shared.records.transactions import Recorded
 
-GROUP = "mint"
-"""One signer, one group of the mint queue: its mints are signed in the order in which they were published."""
 _GAS_MARGIN_PERCENT = 115
 """Of the simulation, for state that changes before the transaction is mined. What is not used is not paid."""
+
+
+def contract_of(chain: Chain, signer: Signer) -> str:
+    """Where the minter's own contract is, or will be: the first thing that its key sends."""
+    return chain.contract_address(signer.address(Purpose.TRANSACTION), 0)
+
+
+def has_deployed(ledger: Ledger, signer: Signer, chain_id: int) -> bool:
+    """Whether that was signed. A mint before it would take its nonce, and so the contract's address for ever."""
+    minter = transactions.Signer(chain_id, signer.address(Purpose.TRANSACTION))
+    first = transactions.signed_from(ledger, minter, 0, limit=1)
+    return bool(first) and first[0].nonce == 0 and first[0].request_id is None
+
+
+def gas_limit(gas: int) -> int:
+    """What a transaction is signed with that takes so much gas in the simulation."""
+    return gas * _GAS_MARGIN_PERCENT // 100
 
 
 def sign(
@@ -42,7 +57,7 @@ def sign(
     transaction = Transaction(
         chain_id=chain_id,
         nonce=reservation.nonce,
-        gas_limit=gas * _GAS_MARGIN_PERCENT // 100,
+        gas_limit=gas_limit(gas),
         max_fee_wei=fees.max_fee_wei,
         max_tip_wei=fees.max_tip_wei,
         call=call,

@@ -11,11 +11,12 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from shared.collection.dna import Dna
 from shared.collection.problems import dotted, phrase
-from shared.collection.schema import Collection
 from shared.errors import Defect
+from shared.model import Model
 from shared.request import Quote
 
 MAX_RENDER_PX = 1024
@@ -25,54 +26,50 @@ Amount = Annotated[Decimal, Field(ge=0, le=10**15, allow_inf_nan=False)]
 Share = Annotated[Decimal, Field(ge=0, lt=1)]
 
 
-class Costs(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Render(Costs):
+class Render(Model):
     seconds_at_1024_px: Amount
     second_microusd: Amount
     start_seconds: Amount
     candidates: Annotated[int, Field(ge=1, le=8)]
 
 
-class Attempts(Costs):
+class Attempts(Model):
     redrawn_share: Share
 
 
-class Planning(Costs):
+class Planning(Model):
     tokens_in: Amount
     tokens_out: Amount
     million_tokens_in_microusd: Amount
     million_tokens_out_microusd: Amount
 
 
-class Judging(Costs):
+class Judging(Model):
     picture_microusd: Amount
 
 
-class Reviewing(Costs):
+class Reviewing(Model):
     verdict_microusd: Amount
 
 
-class Storage(Costs):
+class Storage(Model):
     megabytes_at_1024_px: Amount
     megabyte_microusd: Amount
     documents_megabytes: Amount
 
 
-class Functions(Costs):
+class Functions(Model):
     request_microusd: Amount
 
 
-class Gas(Costs):
+class Gas(Model):
     mint_gas: Amount
     claim_gas: Amount
     gas_price_gwei: Amount
     native_microusd: Amount
 
 
-class Prices(Costs):
+class Prices(Model):
     """Unit costs, as `pricing.yaml` explains them."""
 
     render: Render
@@ -85,7 +82,7 @@ class Prices(Costs):
     chain: Gas
 
 
-def quote(collection: Collection, prices: Prices) -> Quote:
+def quote(collection: Dna, prices: Prices) -> Quote:
     """What one request is expected to cost, rounded up to whole microusd. The same arguments, the same quote."""
     attempts = expected_attempts(prices.attempts.redrawn_share, collection.redraws)
     cost = (
@@ -107,7 +104,7 @@ def expected_attempts(redrawn_share: Decimal, redraws: int) -> Decimal:
     return sum((redrawn_share**n for n in range(redraws + 1)), Decimal(0))
 
 
-def _render(collection: Collection, prices: Prices) -> Decimal:
+def _render(collection: Dna, prices: Prices) -> Decimal:
     pixels = Decimal(min(collection.publish_px, MAX_RENDER_PX)) / 1024
     seconds = prices.render.seconds_at_1024_px * pixels * pixels * prices.render.candidates
     return (seconds + prices.render.start_seconds) * prices.render.second_microusd
@@ -122,13 +119,13 @@ def _judge(prices: Prices) -> Decimal:
     return prices.judge.picture_microusd * prices.render.candidates
 
 
-def _storage(collection: Collection, storage: Storage) -> Decimal:
+def _storage(collection: Dna, storage: Storage) -> Decimal:
     pixels = Decimal(collection.publish_px) / 1024
     megabytes = storage.megabytes_at_1024_px * pixels * pixels + storage.documents_megabytes
     return megabytes * storage.megabyte_microusd
 
 
-def _gas(collection: Collection, chain: Gas) -> Decimal:
+def _gas(collection: Dna, chain: Gas) -> Decimal:
     """A gift is minted at our cost; what is paid for is claimed, at the collector's."""
     gas = chain.mint_gas if collection.settlement == "gift" else chain.claim_gas
     return gas * chain.gas_price_gwei * chain.native_microusd / 10**9

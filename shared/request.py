@@ -20,9 +20,10 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from shared.errors import Mismatch
+from shared.model import Model
 
 RequestId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -119,22 +120,20 @@ TRANSITIONS: Mapping[State, Mapping[Event, State]] = MappingProxyType(
 _NEW_ATTEMPT = frozenset({Event.REDRAWN, Event.REROLLED})
 
 
-class Quote(BaseModel):
+class Quote(Model):
     """What this request costs and who pays, as it was told to the caller. Wei for money on chain."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     price_wei: int = Field(ge=0)
     reroll_fee_wei: int = Field(ge=0)
     cost_microusd: int = Field(ge=0, description="what we expect to spend on it, in millionths of a dollar")
 
 
-class MintRequest(BaseModel):
+class MintRequest(Model):
     """One pull from one plate. Frozen: `advance()` makes the next one.
 
     `version` counts writes (the ledger's condition), `attempt` counts pictures (every job names its own).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     id: RequestId
     collection: str
     collection_digest: Digest
@@ -153,6 +152,7 @@ class MintRequest(BaseModel):
     metadata_digest: Digest | None = None
     token_id: str | None = Field(default=None, description="decimal")
     tx_hash: str | None = None
+    contract: str | None = Field(default=None, description="which its transaction was signed for; never another")
     gas_used: int | None = None
 
     @property
@@ -165,10 +165,9 @@ class MintRequest(BaseModel):
         return f"{self.id}-{self.attempt}"
 
 
-class Transition(BaseModel):
+class Transition(Model):
     """One line of a request's history. Carries ids and causes, never a collector's data."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     version: int
     event: Event
     before: State
@@ -185,7 +184,7 @@ class IllegalTransition(Mismatch):
     code = "illegal_transition"
 
 
-_FACTS = frozenset({"candidate", "metadata_digest", "token_id", "tx_hash", "gas_used"})
+_FACTS = frozenset({"candidate", "metadata_digest", "token_id", "tx_hash", "contract", "gas_used"})
 
 
 def advance(
@@ -193,7 +192,8 @@ def advance(
 ) -> tuple[MintRequest, Transition]:
     """The request after `event`, and the line that its history gets. Pure and total.
 
-    `facts` are what the event established: `candidate`, `metadata_digest`, `token_id`, `tx_hash`, `gas_used`.
+    `facts` are what the event established: `candidate`, `metadata_digest`, `contract`, `tx_hash`, `token_id`,
+    `gas_used`.
 
     Raises: `IllegalTransition` when TRANSITIONS has no such row.
     """

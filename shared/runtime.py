@@ -19,24 +19,27 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Self
 
 from pydantic import ValidationError
 
 from shared import strict_json
 from shared.clock import Clock, utc_now
-from shared.errors import Invalid, MonoprintError, NotFound, Rejected, TooLarge, Transient
+from shared.errors import Defect, Invalid, MonoprintError, NotFound, Rejected, TooLarge, Transient
 from shared.messages import RequestJob
-from shared.observe import Log, log, log_error
+from shared.observe import Log, concerns, doing, log, log_error
 from shared.ports.open import open_port
-from shared.secret_refs import resolve
-from shared.settings import Port, Secret, Settings
+from shared.settings import Settings
 
 MAX_BODY_BYTES = 131_072
 """Of an HTTP request. A collector's whole data fits; API Gateway itself would take 10 MB."""
 
 _FIFO_RETRY_S = 1.0
 """Until a failed message of a group comes again: its whole group waits for it."""
+_LONGEST_DELAY_S, _LONGEST_FIFO_DELAY_S = 900.0, 60.0
+"""Until one that has met something passing comes again, twice as late each time: eight tries are 20 minutes of a node
+that is down, and four in a group, which goes on a minute after the node is back."""
 
 Step = Callable[..., Any]
 Event = dict[str, Any]
@@ -61,26 +64,31 @@ class Handler:
         raise TypeError(f"{type(self).__name__} must say what it does with an event")
 
     def arguments(self) -> dict[str, Any]:
-        """Every setting of the stop, ports opened and secrets resolved, and the clock."""
+        """Every setting of the stop, ports opened and secrets read, and the clock.
+
+        Raises: `Defect` naming the stop and the variable that is missing or wrong.
+        """
         if self._arguments is None:
             settings = self.settings.read(os.environ if self._environ is None else self._environ)
-            opened: dict[str, Any] = {"clock": self._clock}
-            for name, info in type(settings).model_fields.items():
-                value = getattr(settings, name)
-                port = next((mark for mark in info.metadata if isinstance(mark, Port)), None)
-                if port:
-                    value = open_port(port.name, value, clock=self._clock)
-                elif any(isinstance(mark, Secret) for mark in info.metadata):
-                    value = resolve(value)
-                opened[name] = value
-            self._arguments = opened
+            opened = {name: self._opened(name, getattr(settings, name)) for name in self.settings.model_fields}
+            self._arguments = opened | {"clock": self._clock}
         return self._arguments
+
+    def _opened(self, name: str, value: Any) -> Any:
+        port = self.settings.port(name)
+        if port is None:
+            return value
+        try:
+            if port == "secret":
+                return open_port("secret", value, clock=self._clock).read()
+            return open_port(port, value, clock=self._clock)
+        except (Invalid, Defect) as error:
+            raise Defect(f"environment of {self.settings.stop}: {self.settings.variable(name)}: {error}") from error
 
     def run(self, step: Step, *args: object) -> Any:
         """Call the step with those of its arguments that it names."""
-        wanted = [p.name for p in inspect.signature(step).parameters.values() if p.kind is p.KEYWORD_ONLY]
         arguments = self.arguments()
-        return step(*args, **{name: arguments[name] for name in wanted})
+        return step(*args, **{name: arguments[name] for name in _wanted(step)})
 
     def close(self) -> None:
         """Close what was opened (the twin does, at its end; a Lambda container just ends)."""
@@ -88,6 +96,12 @@ class Handler:
         for port in opened.values():
             if callable(closing := getattr(port, "close", None)):
                 closing()
+
+
+@cache
+def _wanted(step: Step) -> tuple[str, ...]:
+    """Which arguments it names."""
+    return tuple(p.name for p in inspect.signature(step).parameters.values() if p.kind is p.KEYWORD_ONLY)
 
 
 # ---- queues -----------------------------------------------------------------------------------------------------
@@ -101,10 +115,11 @@ class QueueHandler(Handler):
     """SQS with partial batch responses.
 
     A message whose step returns is done. `Rejected` ends it too: the step has said so in the ledger, and trying again
-    can only fail again. `Transient` hands it back for `retry_after_s`. Anything else, a message that does not parse
-    included, is reported as failed and ends among the dead letters; the rest of its batch is not held up. A FIFO group
-    is: its failing message comes again at once, and so is soon out of its way. Such a queue is served in batches of 1,
-    for what stands behind a failure in its batch is delivered as often, and would end among the dead letters with it.
+    can only fail again. `Transient` hands it back for `retry_after_s`, twice as long each time. Anything else, a
+    message that does not parse included, is reported as failed and ends among the dead letters; the rest of its batch
+    is not held up. A FIFO group is: its failing message comes again at once, and so is soon out of its way. Such a
+    queue is served in batches of 1, for what stands behind a failure in its batch is delivered as often, and would end
+    among the dead letters with it.
     """
 
     def __init__(self, step: Step, settings: type[Settings], parse: Callable[[str], list[Any]] = one_job):
@@ -117,42 +132,42 @@ class QueueHandler(Handler):
         groups: set[str] = set()
         for record in event["Records"]:
             group = record.get("attributes", {}).get("MessageGroupId")
-            if group in groups:
-                # An earlier message of the group failed: passing this one would break the order of the group.
-                self._release(record, _FIFO_RETRY_S)
-                failed.append(record["messageId"])
-            elif not self._consume(record):
-                failed.append(record["messageId"])
-                groups |= {group} if group else set()
+            with doing(self.settings.stop, record["messageId"]):
+                if group in groups:
+                    # An earlier message of the group failed: passing this one would break the order of the group.
+                    self._release(record, _FIFO_RETRY_S)
+                    failed.append(record["messageId"])
+                elif not self._consume(record):
+                    failed.append(record["messageId"])
+                    groups |= {group} if group else set()
         return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
 
     def _consume(self, record: Event) -> bool:
-        stop, started = self.settings.stop, time.perf_counter()
+        started = time.perf_counter()
         job: Any = None
         try:
             for job in self.parse(record["body"]):
+                concerns(job.request_id)
                 self.run(self.step, job)
         except Transient as error:
-            self._release(record, error.retry_after_s)
-            log_error(Log.STEP_DEFERRED, error, stop=stop, request_id=_request_of(job))
+            self._release(record, _delay_s(record, error))
+            log_error(Log.STEP_DEFERRED, error)
             return False
         except Rejected as error:
             if job is None:
-                self._fail(record, error, job)
+                self._fail(record, error)
                 return False
-            log_error(Log.STEP_REJECTED, error, stop=stop, request_id=_request_of(job))
+            log_error(Log.STEP_REJECTED, error)
             return True
         except Exception as error:  # noqa: BLE001 - whatever it is, the other messages of the batch go on
-            self._fail(record, error, job)
+            self._fail(record, error)
             return False
-        duration_ms = round((time.perf_counter() - started) * 1000, 1)
-        log(Log.STEP_FINISHED, stop=stop, request_id=_request_of(job), duration_ms=duration_ms)
+        log(Log.STEP_FINISHED, duration_ms=_ms_since(started))
         return True
 
-    def _fail(self, record: Event, error: Exception, job: object) -> None:
+    def _fail(self, record: Event, error: Exception) -> None:
         """Towards the dead letters: on a standard queue visibility by visibility, in a group without holding it up."""
-        request_id, message_id = _request_of(job), record["messageId"]
-        log_error(Log.STEP_FAILED, error, stop=self.settings.stop, request_id=request_id, message_id=message_id)
+        log_error(Log.STEP_FAILED, error, message_id=record["messageId"])
         if record.get("attributes", {}).get("MessageGroupId"):
             self._release(record, _FIFO_RETRY_S)
 
@@ -160,11 +175,18 @@ class QueueHandler(Handler):
         try:
             self.arguments()["own_queue"].release(record["receiptHandle"], delay_s=delay_s)
         except MonoprintError as error:  # it comes back by itself when its visibility ends
-            log_error(Log.STEP_DEFERRED, error, stop=self.settings.stop)
+            log_error(Log.STEP_DEFERRED, error)
 
 
-def _request_of(job: object) -> str | None:
-    return getattr(job, "request_id", None)
+def _delay_s(record: Event, error: Transient) -> float:
+    attributes = record.get("attributes", {})
+    tries = min(int(attributes.get("ApproximateReceiveCount", 1)), 20)
+    longest = _LONGEST_FIFO_DELAY_S if attributes.get("MessageGroupId") else _LONGEST_DELAY_S
+    return min(error.retry_after_s * 2.0 ** (tries - 1), max(longest, error.retry_after_s))
+
+
+def _ms_since(started: float) -> float:
+    return round((time.perf_counter() - started) * 1000, 1)
 
 
 queue_handler = QueueHandler
@@ -174,14 +196,24 @@ queue_handler = QueueHandler
 
 
 class ScheduleHandler(Handler):
-    """EventBridge. Errors go up: the schedule has its own retries, and the next run does what this one did not."""
+    """EventBridge. Whatever fails ends the run as a `Defect`: the schedule has its own retries, and the next run does
+    what this one did not."""
 
     def __init__(self, step: Step, settings: type[Settings]):
         super().__init__(settings)
         self.step = step
 
     def __call__(self, event: Event, context: object) -> Any:
-        return self.run(self.step)
+        started = time.perf_counter()
+        with doing(self.settings.stop, event.get("id")):
+            try:
+                result = self.run(self.step)
+            except Exception as error:  # noqa: BLE001 - told here, and going up as our own
+                log_error(Log.STEP_FAILED, error)
+                # Lambda writes what goes up into its log, text and all: this says no more than that line does.
+                raise Defect(f"{self.settings.stop}: this run failed, see its line {Log.STEP_FAILED}") from None
+            log(Log.RUN_FINISHED, duration_ms=_ms_since(started))
+        return result
 
 
 schedule_handler = ScheduleHandler
@@ -221,7 +253,11 @@ class HttpHandler(Handler):
         self.routes = routes
 
     def __call__(self, event: Event, context: object) -> Event:
-        route = event.get("routeKey", "")
+        with doing(self.settings.stop, event.get("requestContext", {}).get("requestId")):
+            return self._answer(event)
+
+    def _answer(self, event: Event) -> Event:
+        route, started = event.get("routeKey", ""), time.perf_counter()
         try:
             step = self.routes.get(route)
             if step is None:
@@ -232,11 +268,11 @@ class HttpHandler(Handler):
         except MonoprintError as error:
             reply = _error_reply(error)
             if reply.status >= 500:
-                log_error(Log.CALL_FAILED, error, stop=self.settings.stop, route=route)
+                log_error(Log.CALL_FAILED, error, route=route)
         except Exception as error:  # noqa: BLE001 - the caller gets a plain 500, the log where it happened
-            log_error(Log.CALL_FAILED, error, stop=self.settings.stop, route=route)
-            reply = Reply(500, {"error": {"code": "defect", "message": "our fault; nothing was written twice"}})
-        log(Log.CALL_ANSWERED, stop=self.settings.stop, route=route, status=reply.status)
+            log_error(Log.CALL_FAILED, error, route=route)
+            reply = _error_reply(Defect())
+        log(Log.CALL_ANSWERED, route=route, status=reply.status, duration_ms=_ms_since(started))
         headers = {"content-type": "application/json", "cache-control": "no-store", "x-content-type-options": "nosniff"}
         return {"statusCode": reply.status, "headers": headers, "body": json.dumps(reply.body, ensure_ascii=False)}
 
@@ -269,7 +305,9 @@ def _invalid(error: ValidationError) -> Invalid:
 
 
 def _error_reply(error: MonoprintError) -> Reply:
-    told: dict[str, Any] = {"code": error.code, "message": str(error)}
+    # A defect's text names our settings and resources, and is for whoever reads the log.
+    message = "our fault; nothing was written twice" if isinstance(error, Defect) else str(error)
+    told: dict[str, Any] = {"code": error.code, "message": message}
     if isinstance(error, Invalid):
         told |= {"field": error.field, "got": error.got, "wanted": error.wanted}
     if isinstance(error, Transient):

@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
-from shared.errors import Defect
+from shared.address import read_address
+from shared.errors import Defect, Invalid
+from shared.model import Model
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,6 @@ class Port:
     """Marks a field whose value is the URL of a port's adapter."""
 
     name: str
-
-
-@dataclass(frozen=True)
-class Secret:
-    """Marks a field whose value refers to a secret (`file:///...`) and is resolved once per container."""
 
 
 QueueUrl = Annotated[str, Port("queue")]
@@ -37,22 +34,39 @@ RendererUrl = Annotated[str, Port("renderer")]
 PinnerUrl = Annotated[str, Port("pinner")]
 ChainUrl = Annotated[str, Port("chain")]
 SignerUrl = Annotated[str, Port("signer")]
-SecretRef = Annotated[str, Secret()]
+SecretRef = Annotated[str, Port("secret")]
+"""Refers to a secret, whose bytes the step gets."""
 
 
-class Settings(BaseModel):
+ChainId = Annotated[int, Field(gt=0)]
+
+
+def _contract(text: str | None) -> str | None:
+    try:
+        return read_address("contract", text) if text else None
+    except Invalid as error:
+        raise ValueError(f"got {error.got}, wanted {error.wanted}") from error
+
+
+Contract = Annotated[str | None, AfterValidator(_contract)]
+"""The contract's checksummed address. None, or nothing in the variable: the one that the minter deploys."""
+
+
+class Settings(Model):
     """Base of every stop's settings."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     stop: ClassVar[str]
 
     @classmethod
     def variable(cls, field: str) -> str:
         """The environment variable of a field."""
-        marks = cls.model_fields[field].metadata
-        suffix = "_URL" if any(isinstance(m, Port) for m in marks) else ""
-        suffix = "_REF" if any(isinstance(m, Secret) for m in marks) else suffix
-        return field.upper() + suffix
+        port = cls.port(field)
+        return field.upper() + ("" if port is None else "_REF" if port == "secret" else "_URL")
+
+    @classmethod
+    def port(cls, field: str) -> str | None:
+        """The port whose adapter's URL the field holds, if it holds one."""
+        return next((mark.name for mark in cls.model_fields[field].metadata if isinstance(mark, Port)), None)
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:
@@ -128,9 +142,9 @@ class MintSettings(QueueSettings):
     chain: ChainUrl
     signer: SignerUrl
     confirm_queue: QueueUrl
-    chain_id: int
-    contract: str
-    max_fee_wei: int = Field(default=500_000_000_000, description="above this a mint is parked")
+    chain_id: ChainId
+    contract: Contract = None
+    max_fee_wei: int = Field(default=500_000_000_000, gt=0, description="above this a mint is parked")
 
 
 class ConfirmSettings(QueueSettings):
@@ -139,11 +153,20 @@ class ConfirmSettings(QueueSettings):
     chain: ChainUrl
     signer: SignerUrl
     confirm_queue: QueueUrl
-    chain_id: int
-    contract: str
+    chain_id: ChainId
+    contract: Contract = None
     confirmations: int = Field(default=3, ge=1)
     poll_s: float = Field(default=10.0, gt=0, le=900, description="first delay between two looks at the chain")
-    max_fee_wei: int = Field(default=500_000_000_000, description="above this nothing is signed anew")
+    max_fee_wei: int = Field(default=500_000_000_000, gt=0, description="above this nothing is signed anew")
+
+
+class WatchSettings(Settings):
+    stop = "watch"
+    ledger: LedgerUrl
+    chain: ChainUrl
+    signer: SignerUrl
+    confirm_queue: QueueUrl
+    chain_id: ChainId
 
 
 class SweepSettings(Settings):

@@ -9,7 +9,7 @@ from typing import Any
 from shared.messages import image_key
 from shared.ports.blobs import Blobs
 from shared.ports.ledger import Ledger
-from shared.publishing.metadata import token_uri
+from shared.publishing.cid import token_uri
 from shared.records import holds, requests
 from shared.request import MintRequest, State, Transition
 

@@ -7,9 +7,9 @@
 - Its state is `state.json` in a folder of the twin's home. Anvil's own persistence loses everything on SIGKILL or
   rewrites the file in place, so that we ask for the state, write it beside the old one and rename it.
 
-A chain that was killed comes back as of the last save, at most a few seconds before. That is a reorg like any other:
-the ledger holds every signed transaction and broadcasts again what the chain now lacks, from the contract's deployment
-on. So a state file that anvil cannot read is put aside, and the chain begins anew.
+A chain that was killed comes back as of the last save, at most seconds before, of a long chain a minute. That is a
+reorg like any other: the ledger holds every signed transaction and broadcasts again what the chain now lacks, from the
+contract's deployment on. So a state file that anvil cannot read is put aside, and the chain begins anew.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ HARDFORK = "prague"  # the newest that contracts are compiled for (foundry.toml)
 START_S = 30.0
 ANSWER_S = 10.0
 GENEROUS_WEI = 10**21
+
+_REST, _LONGEST_REST_S = 50, 60.0
+"""After a save so many times its own length without another: the state holds every block, and grows with the chain."""
 
 _LEASH = Path(__file__).with_name("leash.py")
 
@@ -229,12 +232,17 @@ class Watch:
     """Keeps a chain up: `look` every now and then saves it, and brings it back with `heal` once it is gone.
 
     A heal that fails is tried again at the next look. Until then nothing is saved: the state on the disk is the better.
+    Saves that take longer are fewer: a fiftieth of the time in all, but one a minute.
     """
 
-    def __init__(self, anvil: Anvil, heal: Callable[[], object]) -> None:
+    def __init__(
+        self, anvil: Anvil, heal: Callable[[], object], *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._anvil = anvil
         self._heal = heal
+        self._monotonic = monotonic
         self._healed = False
+        self._rests_until = monotonic()
 
     def look(self) -> None:
         if not self._anvil.alive():
@@ -243,7 +251,10 @@ class Watch:
         if not self._healed:
             self._heal()
             self._healed = True
-        self._anvil.save()
+        began = self._monotonic()
+        if began >= self._rests_until and self._anvil.save():
+            took_s = self._monotonic() - began
+            self._rests_until = began + min(_REST * took_s, _LONGEST_REST_S)
 
 
 # Without the proxies of the environment: the chain is on this machine.

@@ -170,6 +170,26 @@ class Home:
             **{f"{name.upper()}_QUEUE_URL": self.queue_url(name) for name in QUEUES},
         }
 
+    # ---- as a place of commands ----
+
+    @property
+    def option(self) -> str:
+        return ""  # what is quoted is for this machine, unless it says otherwise
+
+    @property
+    def goes_on(self) -> str:
+        return "while a twin runs (`monoprint up`)"
+
+    def environ_of(self, stop: str) -> dict[str, str]:
+        """A stop's environment, for commands beside the twin. The chain is the one of the twin that runs."""
+        twin = (self.read_json("twin.json") or {}) if stop == "mint" else {}
+        environ = self.environ(
+            api_url=twin.get("url", "http://127.0.0.1"),
+            chain_url=f"{twin.get('chain', '')}?chain_id={CHAIN_ID}",
+            contract=twin.get("contract", ""),
+        )
+        return environ | ({"OWN_QUEUE_URL": self.queue_url(stop)} if stop in QUEUES else {})
+
     # ---- files ----
 
     def read_json(self, name: str) -> Any:

@@ -6,7 +6,6 @@ home, so that a SIGKILL at any moment loses nothing: the next start ends every a
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from collections.abc import Callable
@@ -18,14 +17,15 @@ import waitress
 
 from functions import confirm, intake, judge, mint, plan, publish, render, review, sweep
 from infra.api_keys import ensure_local_keys
-from infra.deploy.contract import Brand, address_of, deploy
+from infra.deploy.contract import Brand, deploy
+from infra.logs import logged_to
 from infra.twin.anvil import Anvil, Watch
 from infra.twin.home import CHAIN_ID, QUEUES, Home
 from infra.twin.server import MAX_BODY_BYTES, Api
 from infra.twin.workers import Workers
+from shared import minting
 from shared.clock import Clock, utc_now
 from shared.errors import Rejected
-from shared.observe import logger
 from shared.ports.blobs.folder import FolderBlobs
 from shared.ports.chain.rpc import RpcChain
 from shared.ports.ledger.sqlite import SqliteLedger
@@ -39,7 +39,7 @@ _QUEUE_STOPS: dict[str, tuple[QueueHandler, int, int]] = {
     "plan": (plan.handler, 1, 10),
     "render": (render.handler, 2, 1),
     "judge": (judge.handler, 1, 1),
-    "publish": (publish.handler, 1, 1),
+    "publish": (publish.handler, 2, 1),  # it waits for the disk most of the time
     "mint": (mint.handler, 1, 1),  # one of a group at a time: a batch that fails would hold up the rest of the group
     "confirm": (confirm.handler, 1, 1),
 }
@@ -143,7 +143,7 @@ class Twin:
         ledger = self._open.enter_context(closing(SqliteLedger.open(self.home.ledger_url, clock=self._clock)))
         chain = self._open.enter_context(closing(RpcChain.open(f"{anvil.url}?chain_id={CHAIN_ID}", clock=self._clock)))
         signer = KeystoreSigner.open(self.home.signer_url, clock=self._clock)
-        self.contract = address_of(chain, signer)
+        self.contract = minting.contract_of(chain, signer)
         minter, owner = (signer.address(purpose) for purpose in (Purpose.TRANSACTION, Purpose.OWNER))
         self.home.check_identity(contract=self.contract, minter=minter, owner=owner)
 
@@ -191,10 +191,7 @@ class Twin:
     def _log_to_file(self) -> None:
         """Handlers write their lines to standard output, which is a person's here."""
         file = self._hands.enter_context((self.home.path / "log" / "twin.jsonl").open("a"))
-        for handler in logger.handlers:
-            if isinstance(handler, logging.StreamHandler):
-                before = handler.setStream(file)
-                self._hands.callback(handler.setStream, before or handler.stream)
+        self._hands.enter_context(logged_to(file))
 
 
 def _starting(environ: object, start_response: object) -> list[bytes]:

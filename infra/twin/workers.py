@@ -5,9 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 from infra.twin import events
 from shared.clock import Clock
+from shared.errors import Defect
 from shared.observe import Log, log_error
 from shared.ports.queue import Queue
 from shared.runtime import QueueHandler, ScheduleHandler
@@ -32,14 +35,14 @@ class Workers:
     def once(self, name: str, handler: ScheduleHandler) -> None:
         """Call a scheduled handler now, beside everything else."""
         event = events.schedule(name, self._clock())
-        self._start(name, lambda: self._guarded(name, lambda: handler(event, events.Context.of(name))))
+        self._start(name, lambda: _run(handler, event))
 
     def every(self, seconds: float, name: str, handler: ScheduleHandler) -> None:
         """Call a scheduled handler now and then every `seconds`."""
 
         def run() -> None:
             while True:
-                self._guarded(name, lambda: handler(events.schedule(name, self._clock()), events.Context.of(name)))
+                _run(handler, events.schedule(name, self._clock()))
                 if self._stopping.wait(seconds):
                     return
 
@@ -91,8 +94,13 @@ class Workers:
         return True
 
     def _guarded(self, name: str, work: Callable[[], object]) -> None:
-        """A schedule's failure is logged; its next run is its retry."""
+        """A failure is logged; the next time is its retry."""
         try:
             work()
         except Exception as error:  # noqa: BLE001 - the thread must live on, whatever one run met
             log_error(Log.STEP_FAILED, error, stop=name)
+
+
+def _run(handler: ScheduleHandler, event: dict[str, Any]) -> None:
+    with suppress(Defect):  # the handler has logged it; the next run is its retry
+        handler(event, events.Context.of(handler.settings.stop))

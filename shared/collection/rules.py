@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from shared.collection.problems import LINE_PATTERN, NAME_PATTERN, flawed
+from shared.model import Model
 from shared.profile.fields import NAMED, PATHS_WANTED, TEXTS, ConsentField, gives_a_number, split
 
 ArtistName = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
@@ -22,10 +23,8 @@ PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 """A trait's name in a template, in braces."""
 
 
-class Strict(BaseModel):
+class Strict(Model, allow_inf_nan=False, populate_by_name=True):
     """The base of the DNA's models: unknown fields are refused, numbers are finite, nothing changes afterwards."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
 
 
 def not_a_flag(value: Any) -> Any:

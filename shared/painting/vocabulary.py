@@ -14,8 +14,10 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticCustomError
+
+from shared.model import Model
 
 Role = Literal["form", "emblem", "palette", "lighting", "composition", "material", "medium", "accent"]
 """What a trait may play in the picture. A trait that plays nothing only speaks to the prompt."""
@@ -65,10 +67,8 @@ SlotName = Annotated[str, Field(pattern=r"^([a-z][a-z0-9_]{0,31}|\*)$")]
 SubstanceName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
 
-class Words(BaseModel):
+class Words(Model, allow_inf_nan=False):
     """The base of the vocabulary: unknown words are refused, numbers are finite, nothing changes afterwards."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     def layer_files(self) -> tuple[str, ...]:
         """The files under `art/` that this value needs, in the order in which it names them."""
@@ -181,11 +181,11 @@ class Sky(Words):
 class Lighting(Words):
     """One light rig: key, surroundings, soft lights, rims, and the sky that belongs to them."""
 
-    key: KeyLight = KeyLight()
-    environment: Environment = Environment()
+    key: KeyLight = Field(default_factory=KeyLight)
+    environment: Environment = Field(default_factory=Environment)
     area: Annotated[tuple[AreaLight, ...], Field(max_length=6)] = ()
     rim: Annotated[tuple[RimLight, ...], Field(max_length=4)] = ()
-    sky: Sky = Sky()
+    sky: Sky = Field(default_factory=Sky)
     runes: Annotated[Number, Field(ge=0, le=2)] = Field(default=0.6, description="how strongly cut runes glow")
     exposure: Annotated[Number, Field(ge=0.25, le=4)] = 1.0
 
@@ -235,7 +235,9 @@ class Scenery(Words):
 class Composition(Words):
     """How the picture is arranged. Of several placements of the subject the seed picks one."""
 
-    subject: Annotated[tuple[Placement, ...], Field(min_length=1, max_length=8)] = (Placement(),)
+    subject: Annotated[tuple[Placement, ...], Field(min_length=1, max_length=8)] = Field(
+        default_factory=lambda: (Placement(),)
+    )
     back: Annotated[tuple[Ornament, ...], Field(max_length=12)] = ()
     front: Annotated[tuple[Ornament, ...], Field(max_length=12)] = ()
     scenery: Annotated[tuple[Scenery, ...], Field(max_length=4)] = ()
@@ -302,7 +304,7 @@ class Medium(Words):
     """What the picture is made with: a finish of the painter, and how it takes the tones."""
 
     finish: Finish = "relief"
-    tone: Tone = Tone()
+    tone: Tone = Field(default_factory=Tone)
 
 
 class Accent(Words):
@@ -335,13 +337,13 @@ class Scene(Words):
     """
 
     palette: Palette | None = None
-    lighting: Lighting = Lighting()
-    composition: Composition = Composition()
+    lighting: Lighting = Field(default_factory=Lighting)
+    composition: Composition = Field(default_factory=Composition)
     form: Form | None = None
     emblem: Emblem | None = None
     slots: SlotMap | None = None
     substances: dict[SubstanceName, Substance] = Field(default_factory=dict, max_length=128)
-    medium: Medium = Medium()
-    accent: Accent = Accent()
+    medium: Medium = Field(default_factory=Medium)
+    accent: Accent = Field(default_factory=Accent)
     layers: dict[str, bytes] = Field(default_factory=dict, max_length=256)
     motif_seeds: dict[Role, Annotated[int, Field(ge=0, lt=2**63)]] = Field(default_factory=dict)

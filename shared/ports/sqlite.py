@@ -1,9 +1,9 @@
 """Database: the SQLite file under the embedded queue and ledger, or one in memory that a simulation shares by name.
 
 Safe for many threads and many processes on one machine (not over a network file system). WAL, so that readers never
-wait. Each use takes a connection of its own from a pool; writers of one process queue up behind a lock, because
-SQLite's own waiting sleeps and lets late comers overtake, and take turns with other processes by SQLite's lock.
-Do not carry an open one over a fork.
+wait. Each use takes a connection of its own from a pool; writers of one process queue up and share commits
+(sqlite_group.py), because SQLite's own waiting sleeps and lets late comers overtake, and take turns with other
+processes by SQLite's lock. Do not carry an open one over a fork.
 """
 
 from __future__ import annotations
@@ -12,16 +12,18 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from shared.errors import Defect, Invalid, MonoprintError, Transient
 from shared.ports.open import PortUrl
+from shared.ports.sqlite_group import Job, NoTurn, Turns
 
 BUSY_TIMEOUT_S = 10.0
+T = TypeVar("T")
 
 # What passes: another writer, a full or missing disk; and after how many seconds to ask again.
 _PASSING = {
@@ -47,11 +49,11 @@ class _Memory:
 
 _registry = threading.Lock()
 _memories: dict[str, _Memory] = {}
-_turns: dict[str, threading.Lock] = {}
+_turns: dict[str, Turns] = {}
 
 
 class Database:
-    """`reading()` and `writing()` lend a connection; errors of SQLite leave here translated."""
+    """`reading()` lends a connection, `write()` calls with one; errors of SQLite leave here translated."""
 
     def __init__(self, path: str, schema: Sequence[str], *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
         """`path`: an absolute file, whose folders are made, or `:memory:NAME`."""
@@ -62,7 +64,7 @@ class Database:
         self._closed = False
         self._memory: _Memory | None = None
         with _registry:
-            self._turn = _turns.setdefault(str(Path(path).resolve()), threading.Lock())
+            self._turns = _turns.setdefault(str(Path(path).resolve()), Turns())
             if path.startswith(":memory:"):
                 if path not in _memories:
                     _memories[path] = _Memory(_connect(":memory:", 0))
@@ -71,9 +73,7 @@ class Database:
         try:
             if self._memory is None:
                 self._make_room()
-            with self.writing() as connection:
-                for statement in schema:
-                    connection.execute(statement)
+            self.write(lambda connection: _make(connection, schema))
         except BaseException:
             self.close()
             raise
@@ -105,27 +105,59 @@ class Database:
         with self._lend() as connection:
             yield connection
 
-    @contextmanager
-    def writing(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
-        """A transaction that nobody can write beside: committed at the end, rolled back by any exception.
+    def write(self, work: Callable[[sqlite3.Connection], T], *, durable: bool = True) -> T:
+        """Calls `work` inside a transaction that nobody can write beside, and returns what it returned once that is
+        committed. Any exception of `work` undoes what it did, and nothing else. Other writers' work may stand in the
+        same transaction, before and after it, and another thread may call it: it gives back plain values, no cursors.
 
         A killed process loses nothing that was committed, either way. `durable=False` leaves the flush to a later
         commit, so that a power cut may undo it (and only it, and what came after it).
         """
-        if not self._turn.acquire(timeout=self._busy_timeout_s):
-            raise Transient(f"{self._name}: locked by another writer", retry_after_s=1)
+        job = Job(work, durable)
+        try:
+            self._turns.take(job, self._commit, self._busy_timeout_s)
+        except NoTurn:
+            raise Transient(f"{self._name}: locked by another writer", retry_after_s=1) from None
+        if job.error is not None:
+            raise job.error
+        result: T = job.result
+        return result
+
+    def _commit(self, group: list[Job]) -> None:
+        """One transaction for all of them. Whoever fails alone is undone alone; what fails for all is all undone."""
         try:
             with self._lend() as connection:
-                connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+                connection.execute(f"PRAGMA synchronous = {'FULL' if any(job.durable for job in group) else 'NORMAL'}")
                 connection.execute("BEGIN IMMEDIATE")
                 try:
-                    yield connection
+                    for job in group:
+                        self._do(connection, job)
                     connection.execute("COMMIT")
                 except BaseException:
                     connection.rollback()
                     raise
-        finally:
-            self._turn.release()
+        except BaseException as error:  # noqa: BLE001 - each of the group is told, and its leader of all there is
+            for job in group:
+                cause = error.__cause__ if isinstance(error.__cause__, sqlite3.Error) else None
+                told = self._translated(cause) if cause else Transient(f"{self._name}: not written; write it again")
+                told.__cause__ = cause or error
+                job.error = told
+            group[0].error = error
+
+    def _do(self, connection: sqlite3.Connection, job: Job) -> None:
+        connection.execute("SAVEPOINT job")
+        try:
+            job.result = job.work(connection)
+        except sqlite3.Error as error:
+            if not connection.in_transaction:  # SQLite has undone all of it: the disk is full, or worse
+                raise
+            job.error = self._translated(error)
+            job.error.__cause__ = error
+        except Exception as error:  # noqa: BLE001 - it is the job's own affair, and told to whoever gave it
+            job.error = error
+        if job.error is not None:
+            connection.execute("ROLLBACK TO job")
+        connection.execute("RELEASE job")
 
     @contextmanager
     def _lend(self) -> Iterator[sqlite3.Connection]:
@@ -167,6 +199,11 @@ class Database:
             os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         except OSError as error:
             raise Invalid("sqlite url", f"{self._name} ({error.strerror})", "a file that can be written") from error
+
+
+def _make(connection: sqlite3.Connection, schema: Sequence[str]) -> None:
+    for statement in schema:
+        connection.execute(statement)
 
 
 def _connect(path: str, busy_timeout_s: float) -> sqlite3.Connection:

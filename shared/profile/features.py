@@ -11,8 +11,8 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from shared.collection.dna import Dna
 from shared.collection.rules import Feature, Rank
-from shared.collection.schema import Collection
 from shared.profile.fields import NAMED, TEXTS, ConsentField, split
 from shared.profile.similarity import Text
 from shared.profile.sources import Profile
@@ -30,7 +30,7 @@ class Features:
     texts: Mapping[ConsentField, Text] = field(default_factory=dict)
 
 
-def measure(collection: Collection, profile: Profile) -> Features:
+def measure(collection: Dna, profile: Profile) -> Features:
     """The features of `collection` that `profile` can answer."""
     scaled: dict[str, float] = {}
     raw: dict[str, float] = {}

@@ -61,7 +61,6 @@ def _word(word: str) -> _Word:
     return _Word(grams, spaced, len(word))
 
 
-@lru_cache(maxsize=4096)
 def _described(description: str) -> tuple[_Word, ...]:
     """The words of an artist's description. Of an unspaced script only longer n-grams count, when there are any: a
     single character in common says nothing."""
@@ -73,24 +72,41 @@ def _longer(grams: frozenset[str]) -> frozenset[str]:
     return frozenset(gram for gram in grams if len(gram) > 1) or grams
 
 
-class Text:
-    """A collector's text, ready to be compared. It can be asked nothing but `nearness`."""
+Descriptions = tuple[tuple[str, ...], ...]
+"""Several things, each with its descriptions."""
 
-    __slots__ = ("_known", "_runs", "_sizes", "_words")
+
+class _Index:
+    """The words of an artist's descriptions by their n-grams: a text meets only those that it shares letters with."""
+
+    def __init__(self, descriptions: Descriptions) -> None:
+        places: dict[_Word, int] = {}
+        self.things = [
+            [[places.setdefault(word, len(places)) for word in _described(one)] for one in descriptions_of_it]
+            for descriptions_of_it in descriptions
+        ]
+        self.words = list(places)
+        self.sizes = [len(word.grams) for word in self.words]
+        self.unspaced = [at for at, word in enumerate(self.words) if not word.spaced]
+        self.having: dict[str, list[int]] = {}
+        for at, word in enumerate(self.words):
+            for gram in word.grams if word.spaced else ():
+                self.having.setdefault(gram, []).append(at)
+        self.known = frozenset(self.having)
+
+
+_indexed = lru_cache(maxsize=256)(_Index)
+
+
+class Text:
+    """A collector's text, ready to be compared. It can be asked nothing but how near it is to descriptions."""
+
+    __slots__ = ("_runs", "_words")
 
     def __init__(self, texts: Iterable[str]) -> None:
-        self._words: dict[str, list[int]] = {}
-        self._sizes: list[int] = []
-        runs: set[str] = set()
-        for unique in {word: None for text in texts for word in folded(text).split()}:
-            word = _word(unique)
-            if word.spaced:
-                for gram in word.grams:
-                    self._words.setdefault(gram, []).append(len(self._sizes))
-                self._sizes.append(len(word.grams))
-            else:
-                runs |= word.grams
-        self._runs, self._known = frozenset(runs), frozenset(self._words)
+        words = [_word(unique) for unique in {word: None for text in texts for word in folded(text).split()}]
+        self._words = [word.grams for word in words if word.spaced]
+        self._runs = frozenset(gram for word in words if not word.spaced for gram in word.grams)
 
     def __bool__(self) -> bool:
         return bool(self._words or self._runs)
@@ -101,27 +117,39 @@ class Text:
         Of a description of several words more than half must be there, counted in letters: articles alone are near to
         nothing.
         """
-        return max((self._near(_described(description)) for description in descriptions), default=0.0)
+        return self.nearness_of_each((tuple(descriptions),))[0]
 
-    def _near(self, words: tuple[_Word, ...]) -> float:
-        found = total = 0.0
-        for word in words:
-            total += word.length
-            near = self._cosine(word) if word.spaced else len(word.grams & self._runs) / len(word.grams)
-            if near > NEAR:
-                found += word.length * (near - NEAR) / (1 - NEAR)
-        if not total:
-            return 0.0
-        share = min(found / total, 1.0)
-        return share if len(words) == 1 else max(0.0, (share - NEAR) / (1 - NEAR))
+    def nearness_of_each(self, descriptions: Descriptions) -> list[float]:
+        """`nearness` of many things at once."""
+        index = _indexed(descriptions)
+        near = self._cosines(index)
+        return [
+            max((_share([(index.words[at].length, near[at]) for at in one]) for one in thing), default=0.0)
+            for thing in index.things
+        ]
 
-    def _cosine(self, word: _Word) -> float:
-        """With the nearest of the text's own words."""
-        mine, common = len(word.grams), word.grams & self._known
-        if len(common) <= mine * NEAR * NEAR:  # a cosine is at most the root of this share
-            return 0.0
-        shared: dict[int, int] = {}
-        for gram in common:
-            for other in self._words[gram]:
-                shared[other] = shared.get(other, 0) + 1
-        return max((n / math.sqrt(mine * self._sizes[other]) for other, n in shared.items()), default=0.0)
+    def _cosines(self, index: _Index) -> list[float]:
+        """Of each word of the descriptions with the nearest of the text's own."""
+        near = [0.0] * len(index.words)
+        for at in index.unspaced:
+            near[at] = len(index.words[at].grams & self._runs) / index.sizes[at]
+        having, sizes = index.having, index.sizes
+        for grams in self._words:
+            shared: dict[int, int] = {}
+            for gram in grams & index.known:
+                for at in having[gram]:
+                    shared[at] = shared.get(at, 0) + 1
+            size = len(grams)
+            for at, common in shared.items():
+                if common * common > NEAR * NEAR * sizes[at] * size:  # below, letters only happen to be shared
+                    near[at] = max(near[at], common / math.sqrt(sizes[at] * size))
+        return near
+
+
+def _share(words: list[tuple[int, float]]) -> float:
+    """How much of one description is there: each word's length and nearness."""
+    found = sum(length * (near - NEAR) / (1 - NEAR) for length, near in words if near > NEAR)
+    if not found:
+        return 0.0
+    share = min(found / sum(length for length, _ in words), 1.0)
+    return share if len(words) == 1 else max(0.0, (share - NEAR) / (1 - NEAR))

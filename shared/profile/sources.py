@@ -10,23 +10,21 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     StringConstraints,
-    TypeAdapter,
     ValidationError,
     model_validator,
 )
 
+from shared.address import read_address
 from shared.collection.problems import LINE_PATTERN, Flaw, as_validation_error, dotted, flawed, one_of, phrase
 from shared.errors import Invalid
-from shared.profile.address import read_address
+from shared.model import Model
 from shared.profile.fields import FIELDS, NAMED, ConsentField
 
 if TYPE_CHECKING:
-    from shared.collection.schema import Collection
+    from shared.collection.dna import Dna
 
 MAX_TEXT = 2_000
 MAX_POSTS = 50
@@ -34,8 +32,8 @@ MAX_POSTS_TEXT = 20_000
 MAX_NAMES = 64
 
 
-class Shared(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+class Shared(Model, allow_inf_nan=False):
+    """The base of what is shared: numbers are finite."""
 
 
 def _amount(value: Any) -> Any:
@@ -106,10 +104,10 @@ class Wallet(Shared):
 
 
 class Data(Shared):
-    game: Game = Game()
-    preferences: Preferences = Preferences()
-    social: Social = Social()
-    wallet: Wallet = Wallet()
+    game: Game = Field(default_factory=Game)
+    preferences: Preferences = Field(default_factory=Preferences)
+    social: Social = Field(default_factory=Social)
+    wallet: Wallet = Field(default_factory=Wallet)
 
     def get(self, field: ConsentField) -> Any:
         """The value of a field, None when it was not given."""
@@ -126,7 +124,7 @@ class Profile(Shared):
     This, encrypted, is what is kept of them; `read` is the only way in which the rest of Monoprint looks at it.
     """
 
-    data: Data = Data()
+    data: Data = Field(default_factory=Data)
     consent: dict[ConsentField, Literal["private", "public"]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -180,24 +178,24 @@ class Collector(Profile):
         return Profile(data=self.data, consent=self.consent)
 
     @classmethod
-    def parse(cls, body: bytes | str | Mapping[str, Any], collection: Collection | None = None) -> Collector:
+    def parse(cls, body: bytes | str | Mapping[str, Any], collection: Dna | None = None) -> Collector:
         """Raises `Invalid` with the field as its sender wrote it; of several faults the first.
 
         With a `collection` only what it reads is taken in, and what it requires must be there.
         """
-        collector = _parse(_COLLECTOR, body)
+        collector = _parse(cls, body)
         return collector if collection is None else admit(collection, collector)
 
 
 def parse_profile(body: bytes | str | Mapping[str, Any]) -> Profile:
     """A profile alone: the body of a preview, or what the ledger kept. Raises `Invalid`."""
-    return _parse(_PROFILE, body)
+    return _parse(Profile, body)
 
 
 P = TypeVar("P", bound=Profile)
 
 
-def admit(collection: Collection, profile: P) -> P:
+def admit(collection: Dna, profile: P) -> P:
     """The part of `profile` that `collection` reads; only this is kept.
 
     Raises: `Invalid` when a required field is missing, or when a like names a trait or value that is not there.
@@ -213,15 +211,11 @@ def admit(collection: Collection, profile: P) -> P:
     return profile.only(collection.fields)
 
 
-_COLLECTOR = TypeAdapter(Collector)
-_PROFILE = TypeAdapter(Profile)
-
-
-def _parse(adapter: TypeAdapter[P], body: bytes | str | Mapping[str, Any]) -> P:
+def _parse(model: type[P], body: bytes | str | Mapping[str, Any]) -> P:
     try:
         if isinstance(body, bytes | str):
-            return adapter.validate_json(body)
-        return adapter.validate_python(body)
+            return model.model_validate_json(body)
+        return model.model_validate(body)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
     if first["type"] == "json_invalid":

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from shared.collection.dna import Dna
 from shared.collection.rules import Targets
-from shared.collection.schema import Collection
 from shared.messages import Brief, Forbidden
 from shared.prompting.search import Box
 
 
-def standing(collection: Collection) -> Iterator[Forbidden]:
+def standing(collection: Dna) -> Iterator[Forbidden]:
     """What `requires` and `excludes` forbid, whoever the collector is. An AND on the right gives several boxes."""
     for trait, value, said in collection.each_value():
         for other, wanted in said.requires.items():
@@ -23,7 +23,7 @@ def standing(collection: Collection) -> Iterator[Forbidden]:
             yield Forbidden(rule=rule, values={trait: frozenset({value}), other: frozenset(unwanted)})
 
 
-def only(collection: Collection, rule: str, targets: Targets) -> Iterator[Forbidden]:
+def only(collection: Dna, rule: str, targets: Targets) -> Iterator[Forbidden]:
     """What a rule that fired with `must` forbids: every other value of each trait that it names."""
     for trait, wanted in targets.items():
         if rest := frozenset(collection.traits[trait].values) - frozenset(wanted):

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
+from shared.collection.dna import Dna
 from shared.collection.rules import Rule, Targets, When
-from shared.collection.schema import Collection
 from shared.messages import Brief, Forbidden, Option, TraitOptions
 from shared.profile.features import Features, measure, ranked
 from shared.profile.fields import TEXTS, ConsentField
@@ -54,74 +54,83 @@ class _Weight:
             self.strongest, self.reason = strength, reason
 
 
-@dataclass(slots=True)
-class _Weighed:
-    weights: dict[str, dict[str, _Weight]]
-    forbidden: list[Forbidden]
-    features: Features
+Push = tuple[str, str, float, str, ConsentField]
+"""(trait, value, how many times as likely, the reason, the field that it rests on)."""
 
 
-def brief(collection: Collection, profile: Profile, seed: str, *, closed: Closed = frozenset()) -> Brief:
-    """The brief for one collector. With the same arguments the same brief comes out.
+class Leanings:
+    """What one profile moves in one DNA: read once, however many plans are drawn from it."""
 
-    Values in `closed` get weight 0. A rule that insists on nothing but closed values is dropped when the DNA says
-    `when_full: fallback`, and otherwise stays: the planner then reports that no plan is left.
-    """
-    weighed = _weigh(collection, profile, closed)
-    return Brief(
-        traits=tuple(
-            TraitOptions(
-                trait=name,
-                options=tuple(
-                    Option(value=value, weight=one.weight, describes=trait.values[value].prompt, reason=one.reason)
-                    for value, one in weighed.weights[name].items()
-                ),
-            )
+    def __init__(self, collection: Dna, profile: Profile) -> None:
+        self._collection = collection
+        self._features = measure(collection, profile)
+        self._standing = tuple(standing(collection))
+        self._fired = tuple(fired(collection, profile, self._features))
+        self._steered = tuple(_steered(collection, profile, self._features))
+
+    def brief(self, seed: str, *, closed: Closed = frozenset()) -> Brief:
+        """With the same DNA, profile and arguments the same brief comes out.
+
+        Values in `closed` get weight 0. A rule that insists on nothing but closed values is dropped when the DNA says
+        `when_full: fallback`, and otherwise stays: the planner then reports that no plan is left.
+        """
+        weights, forbidden = self._weigh(closed)
+        return Brief(
+            traits=tuple(
+                TraitOptions(
+                    trait=name,
+                    options=tuple(
+                        Option(value=value, weight=one.weight, describes=trait.values[value].prompt, reason=one.reason)
+                        for value, one in weights[name].items()
+                    ),
+                )
+                for name, trait in self._collection.traits.items()
+            ),
+            forbidden=tuple(forbidden),
+            seed=seed,
+            features=dict(self._features.scaled),
+        )
+
+    def evidence(self, values: Mapping[str, str]) -> dict[str, tuple[ConsentField, ...]]:
+        """For each trait of a plan the shared fields that made its value likelier; none for the artist's own choice.
+
+        A reason may be told to others only where all of these were consented to as public.
+        """
+        weights, _ = self._weigh(frozenset())
+        return {trait: tuple(weights[trait][value].fields) for trait, value in values.items()}
+
+    def _weigh(self, closed: Closed) -> tuple[dict[str, dict[str, _Weight]], list[Forbidden]]:
+        collection = self._collection
+        weights = {
+            name: {value: _Weight(said.weight) for value, said in trait.values.items()}
             for name, trait in collection.traits.items()
-        ),
-        forbidden=tuple(weighed.forbidden),
-        seed=seed,
-        features=dict(weighed.features.scaled),
-    )
+        }
+        forbidden = list(self._standing)
+        for rule, targets, because, source, share in self._fired:
+            if rule.strength == "must" and collection.when_full == "fallback" and _all_closed(targets, closed):
+                continue
+            if rule.strength == "must":
+                forbidden.extend(only(collection, rule.name, targets))
+            for trait, values in targets.items():
+                # Insisting on one value outdoes every likelihood as a reason; on several it is the weakest one.
+                insists = CERTAIN if len(values) == 1 else BARELY
+                for value in values:
+                    if rule.strength == "must":
+                        weights[trait][value].note(insists, because, source)
+                    else:
+                        weights[trait][value].push(1 + (rule.factor - 1) * share, because, source)
+        for trait, value, by, reason, source in self._steered:
+            weights[trait][value].push(by, reason, source)
+        for trait, value in closed:
+            if value in weights.get(trait, {}):
+                weights[trait][value].weight = 0.0
+                weights[trait][value].reason = USED_UP
+        return weights, forbidden
 
 
-def evidence(
-    collection: Collection, profile: Profile, values: Mapping[str, str]
-) -> dict[str, tuple[ConsentField, ...]]:
-    """For each trait of a plan the shared fields that made its value likelier; none for the artist's own choice.
-
-    A reason may be told to others only where all of these were consented to as public.
-    """
-    weights = _weigh(collection, profile, frozenset()).weights
-    return {trait: tuple(weights[trait][value].fields) for trait, value in values.items()}
-
-
-def _weigh(collection: Collection, profile: Profile, closed: Closed) -> _Weighed:
-    weights = {
-        name: {value: _Weight(said.weight) for value, said in trait.values.items()}
-        for name, trait in collection.traits.items()
-    }
-    features = measure(collection, profile)
-    forbidden = list(standing(collection))
-    for rule, targets, because, source, share in fired(collection, profile, features):
-        if rule.strength == "must" and collection.when_full == "fallback" and _all_closed(targets, closed):
-            continue
-        if rule.strength == "must":
-            forbidden.extend(only(collection, rule.name, targets))
-        for trait, values in targets.items():
-            # Insisting on one value outdoes every likelihood as a reason; on several it is the weakest one.
-            insists = CERTAIN if len(values) == 1 else BARELY
-            for value in values:
-                if rule.strength == "must":
-                    weights[trait][value].note(insists, because, source)
-                else:
-                    weights[trait][value].push(1 + (rule.factor - 1) * share, because, source)
-    _steer(collection, profile, features, weights)
-    for trait, value in closed:
-        if value in weights.get(trait, {}):
-            weights[trait][value].weight = 0.0
-            weights[trait][value].reason = USED_UP
-    return _Weighed(weights, forbidden, features)
+def brief(collection: Dna, profile: Profile, seed: str, *, closed: Closed = frozenset()) -> Brief:
+    """The brief for one collector, where one is all that is wanted of them."""
+    return Leanings(collection, profile).brief(seed, closed=closed)
 
 
 def _all_closed(targets: Targets, closed: Closed) -> bool:
@@ -131,7 +140,7 @@ def _all_closed(targets: Targets, closed: Closed) -> bool:
 Fired = tuple[Rule, Targets, str, ConsentField, float]
 
 
-def fired(collection: Collection, profile: Profile, features: Features) -> Iterator[Fired]:
+def fired(collection: Dna, profile: Profile, features: Features) -> Iterator[Fired]:
     """The rules that hold: what they aim at, what they tell, the field they rest on, and how far they go (0 to 1)."""
     for rule in collection.rules:
         if rule.when.rank is not None:
@@ -153,20 +162,19 @@ def _holds(when: When, features: Features) -> float | None:
     return 1.0 if low <= raw <= high else None
 
 
-def _steer(
-    collection: Collection, profile: Profile, features: Features, weights: dict[str, dict[str, _Weight]]
-) -> None:
+def _steered(collection: Dna, profile: Profile, features: Features) -> Iterator[Push]:
     """Likes and free text: each makes a value at most as many times likelier as the DNA allows it."""
     limit = collection.steered_by.get("preferences.likes")
     if limit is not None:
         for trait, values in (profile.read("preferences.likes") or {}).items():
             for value in values:
-                if one := weights.get(trait, {}).get(value):
-                    one.push(limit, LIKED, "preferences.likes")
+                if trait in collection.traits and value in collection.traits[trait].values:
+                    yield trait, value, limit, LIKED, "preferences.likes"
     for source in TEXTS:
         limit, text = collection.steered_by.get(source), features.texts.get(source)
         if limit is None or text is None:
             continue
-        for trait, value, said in collection.each_value():
-            share = text.nearness((said.prompt, *said.words))
-            weights[trait][value].push(1 + (limit - 1) * share, NEAR_WORDS[source], source)
+        values = tuple(collection.each_value())
+        shares = text.nearness_of_each(tuple((said.prompt, *said.words) for _, _, said in values))
+        for (trait, value, _), share in zip(values, shares, strict=True):
+            yield trait, value, 1 + (limit - 1) * share, NEAR_WORDS[source], source

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
+from shared.collection.dna import Dna
 from shared.collection.problems import Flaw, Loc
 from shared.collection.rules import Rule, Targets
-from shared.collection.schema import Collection
 from shared.errors import Defect
 from shared.prompting.boxes import Positions, by_rule, only, standing
 from shared.prompting.search import Box, Domain, conflict, find, genotypes
@@ -38,7 +38,7 @@ class Capacity:
 class _Plain:
     """A DNA by positions, with every value open and only its standing rules."""
 
-    def __init__(self, collection: Collection) -> None:
+    def __init__(self, collection: Dna) -> None:
         self.collection = collection
         self.positions = Positions({name: list(trait.values) for name, trait in collection.traits.items()})
         self.domains: list[Domain] = [(1 << len(values)) - 1 for values in self.positions.values]
@@ -57,7 +57,7 @@ class _Plain:
         return domains
 
 
-def capacity(collection: Collection) -> Capacity:
+def capacity(collection: Dna) -> Capacity:
     """Counted exactly where the rules allow it, else found one by one up to a limit and said to be so."""
     plain = _Plain(collection)
     try:
@@ -80,7 +80,7 @@ def capacity(collection: Collection) -> Capacity:
     return Capacity(space.total, exact=True, dead=dead)
 
 
-def contradictions(collection: Collection) -> Iterator[Flaw]:
+def contradictions(collection: Dna) -> Iterator[Flaw]:
     """Rules that leave no plan, alone or two by two; values that no plan wears; a supply that cannot be filled.
 
     More than two `must` rules at once are not tried: should they ever leave nothing, the request that meets them is
@@ -139,7 +139,7 @@ def _place(number: int, case: str | None) -> Loc:
     return ("rules", number) if case is None else ("rules", number, "cases", case)
 
 
-def _firing(collection: Collection) -> Iterator[tuple[int, Rule, str | None, Targets]]:
+def _firing(collection: Dna) -> Iterator[tuple[int, Rule, str | None, Targets]]:
     """Each way in which a `must` may hold."""
     for number, rule in enumerate(collection.rules):
         if rule.strength == "must":

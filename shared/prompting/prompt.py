@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
+from shared.collection.dna import Dna
 from shared.collection.rules import PLACEHOLDER
-from shared.collection.schema import Collection
 from shared.messages import Prompt
 
 MAX_WORDS = 75
@@ -22,7 +22,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*|\d+", re.UNICODE)
 _IDEOGRAPH = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
-def prompt(collection: Collection, values: Mapping[str, str], *, guidance: bool = True) -> Prompt:
+def prompt(collection: Dna, values: Mapping[str, str], *, guidance: bool = True) -> Prompt:
     """The prompt for a plan. `guidance`: whether the model listens to a negative prompt.
 
     Without it every negative that has an `instead` is said as what is wanted in its place, and `negative` is empty.
@@ -40,7 +40,7 @@ def prompt(collection: Collection, values: Mapping[str, str], *, guidance: bool 
     return Prompt(positive=", ".join([*said, *instead]), negative=negative)
 
 
-def kept(collection: Collection, *, guidance: bool) -> dict[str, Kept | None]:
+def kept(collection: Dna, *, guidance: bool) -> dict[str, Kept | None]:
     """How each negative is kept by a model with or without guidance; None: in no way, which `check` must refuse."""
     ways: dict[str, Kept | None] = {}
     for negative in collection.negatives:
@@ -59,7 +59,7 @@ def words(text: str) -> int:
     return len(_WORD.findall(bare)) + len(_IDEOGRAPH.findall(text))
 
 
-def _phrases(collection: Collection, values: Mapping[str, str]) -> list[str]:
+def _phrases(collection: Dna, values: Mapping[str, str]) -> list[str]:
     """The template cut at its commas and filled once: what stands in for a placeholder is never read again."""
 
     def described(match: re.Match[str]) -> str:

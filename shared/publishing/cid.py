@@ -90,3 +90,8 @@ class Cid:
     def names(self, block: bytes) -> bool:
         """Whether this is the CID of exactly these bytes."""
         return hashlib.sha256(block).digest() == self.digest
+
+
+def token_uri(digest_hex: str) -> str:
+    """`ipfs://bafkrei...`, letter for letter what the contract computes from the metadata digest that it stores."""
+    return f"ipfs://{Cid.from_hex(digest_hex, 'raw')}"

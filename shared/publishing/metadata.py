@@ -21,13 +21,13 @@ from typing import Annotated, Any, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from shared.errors import Invalid, TooLarge
-from shared.publishing.cid import Cid
-from shared.publishing.provenance import Attribute, Closed, Line, Prose, Provenance
+from shared.model import Model
+from shared.publishing.provenance import Attribute, Line, Prose, Provenance
 
 MAX_METADATA_BYTES = (1 << 20) - 1
 
 
-class Metadata(Closed):
+class Metadata(Model):
     """One token. `image` is not given but follows from `provenance.image.cid`, so that the two cannot differ."""
 
     name: Annotated[Line, Field(min_length=1, max_length=4000)]
@@ -93,8 +93,3 @@ def metadata_bytes(token: Metadata) -> bytes:
 def digest_of(data: bytes) -> str:
     """The digest that is frozen and stored on chain: sha256 of the metadata's bytes, 64 hex digits."""
     return hashlib.sha256(data).hexdigest()
-
-
-def token_uri(digest_hex: str) -> str:
-    """`ipfs://bafkrei...`, letter for letter what the contract computes from the digest it stores."""
-    return f"ipfs://{Cid.from_hex(digest_hex, 'raw')}"

@@ -12,8 +12,6 @@ from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     StrictInt,
     StrictStr,
@@ -22,6 +20,7 @@ from pydantic import (
 )
 
 from shared.errors import Invalid
+from shared.model import Model
 from shared.publishing.cid import Cid
 from shared.request import Digest, RequestId
 from shared.text import printable
@@ -42,28 +41,24 @@ def _cid(value: str) -> Cid:
         raise ValueError(str(error)) from error
 
 
-class Closed(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Attribute(Closed):
+class Attribute(Model):
     """One trait as marketplaces read it. Numbers are whole: a float has more than one spelling."""
 
     trait_type: Short
     value: Annotated[StrictInt, Field(ge=-_SAFE_INT, le=_SAFE_INT)] | Short
 
 
-class CollectionRef(Closed):
+class CollectionRef(Model):
     slug: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
     digest: Digest
 
 
-class Renderer(Closed):
+class Renderer(Model):
     name: Short
     version: Short
 
 
-class Image(Closed):
+class Image(Model):
     """The picture that was pinned. Up to 1 MiB its CID is its sha256, and both must say the same."""
 
     cid: CidText
@@ -81,7 +76,7 @@ class Image(Closed):
         return self
 
 
-class Personal(Closed):
+class Personal(Model):
     """What its collector made public, field by field; empty unless they did.
 
     `facts`: name of a feature -> what is said of it. `reasons`: trait_type -> why it has its value. The caller
@@ -94,7 +89,7 @@ class Personal(Closed):
     )
 
 
-class Provenance(Closed):
+class Provenance(Model):
     """How the picture came to be; enough to draw it again where the renderer is deterministic.
 
     `seed` is written as a decimal string: it has 63 bits and many readers keep only 53.
@@ -109,4 +104,4 @@ class Provenance(Closed):
     prompt_sha256: Digest | None = None
     planner: Short
     image: Image
-    personal: Personal = Personal()
+    personal: Personal = Field(default_factory=Personal)

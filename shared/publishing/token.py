@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from shared.collection.dna import Dna
 from shared.collection.rules import PLACEHOLDER
-from shared.collection.schema import Collection
 from shared.messages import RenderedImage, RenderResult
 from shared.publishing.metadata import metadata, metadata_bytes
 from shared.publishing.unixfs import Dag
@@ -14,7 +14,7 @@ from shared.request import MintRequest
 def token_metadata(
     request: MintRequest,
     held: Held,
-    collection: Collection,
+    collection: Dna,
     result: RenderResult,
     picture: RenderedImage,
     image: Dag,
@@ -47,7 +47,7 @@ def token_metadata(
     )
 
 
-def title(collection: Collection, held: Held) -> str:
+def title(collection: Dna, held: Held) -> str:
     """The artist's title with the plan's values in it."""
     values = held.plan.values
     return PLACEHOLDER.sub(lambda match: values[match[1]], collection.title)

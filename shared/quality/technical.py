@@ -27,6 +27,7 @@ import hashlib
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +76,7 @@ def inspect(data: bytes, *, width_px: int, height_px: int, max_bytes: int) -> In
         raise ValueError(f"got an order of {width_px}x{height_px} px, wanted 1 to {MAX_PIXELS} pixels")
     layout = examine(data, width_px=width_px, height_px=height_px, max_bytes=max_bytes)
     pixels = _decode(layout.bare)
-    ground = _Ground(height_px, width_px)
+    ground = _ground(height_px, width_px)
     luma = np.zeros((height_px, width_px), dtype=np.float32)
     departure, bends = 0.0, np.zeros(ground.inner, dtype=bool)
     for plane, weight in _planes(pixels):
@@ -164,6 +165,11 @@ class _Ground:
         return departure, bends
 
 
+@lru_cache(maxsize=4)  # a collection orders one size; the largest takes 1 MB
+def _ground(height: int, width: int) -> _Ground:
+    return _Ground(height, width)
+
+
 def _powers(length: int) -> Floats:
     """length x 5: the powers 0 to 4 of positions from -1 to 1."""
     return np.vander(np.linspace(-1, 1, length, dtype=np.float32), _DEGREE + 1, increasing=True)
@@ -173,7 +179,14 @@ def _grain(channel: Floats) -> float:
     """The noise's standard deviation: median of |[1 -2 1; -2 4 -2; 1 -2 1] * picture| over 0.6745 * 6, on a sample."""
     if min(channel.shape) < 3:
         return 0.0
-    rows = np.arange(1, channel.shape[0] - 1, max(1, channel.size // _GRAIN_SAMPLE))
-    curve = channel[rows - 1] - 2 * channel[rows] + channel[rows + 1]
+    step = max(1, channel.size // _GRAIN_SAMPLE)
+    curve = channel[:-2:step] - 2 * channel[1:-1:step] + channel[2::step]
     response = curve[:, :-2] - 2 * curve[:, 1:-1] + curve[:, 2:]
-    return float(np.median(np.abs(response))) / (0.6745 * 6)
+    return _median(np.abs(response)) / (0.6745 * 6)
+
+
+def _median(values: Floats) -> float:
+    """As `np.median`, which would import NumPy's masked arrays for it: a tenth of a second."""
+    half = values.size // 2
+    parted = np.partition(values, half, axis=None)  # asked for two places it takes four times as long
+    return float(parted[half] if values.size % 2 else (parted[:half].max() + parted[half]) / 2)

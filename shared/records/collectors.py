@@ -3,7 +3,9 @@
 One item for each request, since consent was given for that request: what is shared later, for another print or under
 other terms, must not steer this one nor be told with it. AES-256-GCM, nonce in front, collector and request as
 associated data. Deleting the wrapped key is erasure: nothing else can open the items, wherever copies of them lie. A
-wrapped key that does not open is a `Defect`, and the request waits for whoever can restore the master key.
+backup of the ledger holds the wrapped key as well: where there is one (on AWS, any second of the last 35 days can be
+restored), erasure is complete only when the last backup from before the deletion is gone. A wrapped key that does not
+open is a `Defect`, and the request waits for whoever can restore the master key.
 """
 
 from __future__ import annotations

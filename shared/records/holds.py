@@ -11,31 +11,31 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from shared.errors import Exhausted
 from shared.messages import Plan, Prompt
+from shared.model import Model
 from shared.ports.ledger import Change, Count, Delete, Key, Ledger, Put
 
 _SHARDS = 16
 _SUPPLY = "supply"
+_QUOTA = "quota#"
 Worn = tuple[str, str]
 """A trait and one of its values."""
 
 
-class Counter(BaseModel):
+class Counter(Model, extra="ignore"):
     """One of something limited: the supply (`worn` is None), or a value's quota."""
 
-    model_config = ConfigDict(frozen=True)
     sort: str
     cap: int
     worn: Worn | None = None
 
 
-class Held(BaseModel):
+class Held(Model, extra="ignore"):
     """The plan of a request, and what it took of its collection for it."""
 
-    model_config = ConfigDict(frozen=True)
     slug: str
     plan: Plan
     prompt: Prompt
@@ -97,6 +97,23 @@ def releasing(ledger: Ledger, request_id: str) -> list[Change]:
     return [Delete(claim.key, expect=claim.version), *counters]
 
 
+def is_taken(ledger: Ledger, slug: str, genotype: Sequence[str]) -> bool:
+    """Whether it is held or minted now. A plan may still lose the race for it: only `holding()` decides."""
+    return ledger.get(_genotype_key(slug, genotype)) is not None
+
+
+def used_up(ledger: Ledger, slug: str, quotas: Mapping[Worn, int]) -> Iterator[Worn]:
+    """Those of these values of which all are held or minted now."""
+    caps = {_quota(worn): (worn, cap) for worn, cap in quotas.items()}
+    after = ""
+    while caps and (page := ledger.query(_partition(slug), prefix=_QUOTA, after=after, limit=1000)):
+        for item in page:
+            worn, cap = caps.get(item.key.sort, (None, 0))
+            if worn is not None and item.data["used"] >= cap:
+                yield worn
+        after = page[-1].key.sort
+
+
 def taken(ledger: Ledger, slug: str) -> Iterator[tuple[str, ...]]:
     """Every genotype of the collection that is held or minted."""
     for shard in range(_SHARDS):
@@ -120,7 +137,7 @@ def _partition(slug: str) -> str:
 
 
 def _quota(worn: Worn) -> str:
-    return "quota#" + json.dumps(worn, ensure_ascii=False)
+    return _QUOTA + json.dumps(worn, ensure_ascii=False)
 
 
 def _plan_key(request_id: str) -> Key:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
-from infra import cli
+from infra.commands.requests import exit_code
 from infra.joining import Joined
 from infra.twin.home import Home
 from shared.clock import utc_now
@@ -43,6 +43,7 @@ COMMANDS = [
     "redraw",
     "dead",
     "key",
+    "contract",
     "up",
 ]
 
@@ -104,7 +105,7 @@ def test_every_command_has_an_example_and_no_line_shouts() -> None:
 
 def test_help_loads_nothing_heavy() -> None:
     heavy = {"numpy", "cv2", "PIL", "skia", "web3", "eth_account", "eth_abi", "eth_keys", "httpx", "rich", "yaml"}
-    heavy |= {"waitress", "cryptography", "sqlite3", "urllib3"}
+    heavy |= {"coincurve", "waitress", "cryptography", "sqlite3", "urllib3"}
     code = (
         "import sys\nfrom infra.cli import main\n"
         "try: main(['--help'])\nexcept SystemExit: pass\n"
@@ -220,6 +221,9 @@ def test_a_day_at_the_command_line(home: Path) -> None:
 def test_commands_share_the_twin_that_runs(home: Path) -> None:
     with up(home) as (running, process):
         assert running["url"] == json.loads((home / "twin.json").read_text())["url"]
+
+        assert told("contract", "--home", home)["contract"] == running["contract"]
+        assert f"The contract is there: {running['contract']}" in monoprint("contract", "--home", home).stdout
 
         second = monoprint("up", "--home", home, "--port", "0", code=1).stderr
         assert f"a twin runs here already (process {process.pid}); stop it, or give another --home" in second
@@ -337,7 +341,7 @@ def test_dead_says_when_nothing_gave_up(tmp_path: Path) -> None:
     ],
 )
 def test_the_exit_code_says_how_a_request_ended(state: str, happy: str, code: int) -> None:
-    assert cli._code({"id": "abc", "state": state}, happy) == code
+    assert exit_code({"id": "abc", "state": state}, happy, Home(Path("unused"))) == code
 
 
 def test_a_twin_that_does_not_answer_is_exit_code_75(tmp_path: Path) -> None:

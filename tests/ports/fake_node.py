@@ -43,6 +43,9 @@ class FakeNode:
     upstream: str | None
     spoilers: dict[str, Spoiler] = field(default_factory=dict)
     seen: list[str] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
+    batches: bool = True
+    """Whether it takes several questions at once."""
     over: threading.Event = field(default_factory=threading.Event)
 
     def ask_upstream(self, question: dict[str, Any]) -> Reply:
@@ -53,7 +56,25 @@ class FakeNode:
         with urllib.request.urlopen(request, timeout=10) as response:
             return Reply(response.read())
 
-    def reply(self, question: dict[str, Any]) -> Reply:
+    def reply(self, asked: Any) -> Reply:
+        """To a question, or to several at once: then by id and backwards, as a node may."""
+        if isinstance(asked, dict):
+            return self.reply_to_one(asked)
+        if not self.batches:
+            return error(-32600, "batches are not for you")
+        told: list[Any] = []
+        for question in asked:
+            reply = self.reply_to_one(question)
+            if reply.hang or reply.drop or reply.status != 200:
+                return reply
+            try:
+                answer = json.loads(reply.body)
+            except ValueError:
+                return reply
+            told.insert(0, answer | {"id": question["id"]} if isinstance(answer, dict) else answer)
+        return Reply(json.dumps(told).encode())
+
+    def reply_to_one(self, question: dict[str, Any]) -> Reply:
         self.seen.append(question["method"])
         spoiler = self.spoilers.get(question["method"])
         return spoiler(question) if spoiler else self.ask_upstream(question)
@@ -65,6 +86,7 @@ def fake_node(upstream: str | None = None) -> Iterator[FakeNode]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
+            node.paths.append(self.path)
             reply = node.reply(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             if reply.hang:
                 node.over.wait()

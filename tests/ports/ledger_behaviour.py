@@ -9,7 +9,7 @@ import pytest
 
 from shared.clock import Clock
 from shared.errors import Conflict, Invalid, Transient
-from shared.ports.ledger import Change, Check, Count, Delete, Due, Item, Key, Ledger, Put
+from shared.ports.ledger import MAX_COUNT, Change, Check, Count, Delete, Due, Item, Key, Ledger, Put
 from tests.ports.ledger_limits_behaviour import Advance, LedgerLimitsBehaviour
 
 POLLS = 40
@@ -163,6 +163,17 @@ class LedgerBehaviour(LedgerLimitsBehaviour):
         assert used(ledger, key) == 1
         ledger.write(Put(Key(name, "short"), {"used": 1}, expires_at=now() + timedelta(hours=1)))
         assert not write(ledger, Count(Key(name, "short"), 1, cap=9)), "a counter does not expire"
+
+    def test_a_counter_is_one_whole_number_and_counts_to_its_limit(self, ledger: Ledger, name: str) -> None:
+        for wrong in (10 * MAX_COUNT, 5.0, True, "5", None):
+            key = Key(name, repr(wrong))
+            ledger.write(Put(key, {"used": wrong}))
+            assert not write(ledger, Count(key, -1, cap=9))
+            assert ledger.get(key) == Item(key, 1, {"used": wrong})
+        ledger.write(Put(Key(name, "more"), {"used": 1, "of": 2}), Put(Key(name, "least"), {"used": -MAX_COUNT}))
+        assert not write(ledger, Count(Key(name, "more"), 1, cap=9))
+        assert write(ledger, Count(Key(name, "least"), MAX_COUNT, cap=1))
+        assert used(ledger, Key(name, "least")) == 0
 
     def test_a_query_answers_by_ascending_bytes(self, ledger: Ledger, name: str) -> None:
         sorts = ["a", "B", "é", "z", "aa", "a\x00", "a b", "\uffff", "😀", "ß", "10", "9", "ﬁ", "e\u0301"]

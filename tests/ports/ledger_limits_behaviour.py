@@ -11,7 +11,7 @@ import pytest
 
 from shared.clock import Clock
 from shared.errors import Invalid, TooLarge
-from shared.ports.ledger import MAX_ITEM_BYTES, Change, Check, Count, Delete, Due, Key, Ledger, Put
+from shared.ports.ledger import MAX_ITEM_BYTES, MAX_STATE_BYTES, Change, Check, Count, Delete, Due, Key, Ledger, Put
 
 Advance = Callable[[float], None]
 
@@ -73,6 +73,23 @@ class LedgerLimitsBehaviour:
                 ledger.write(Put(key))
             with pytest.raises(Invalid):
                 ledger.get(key)
+        with pytest.raises(Invalid):
+            ledger.query("")
+        with pytest.raises(TooLarge):
+            ledger.query(name, prefix="x" * 1025)
+        with pytest.raises(TooLarge):
+            ledger.query(name, after="é" * 513)
+        assert [item.key for item in ledger.query(longest.partition, prefix="é" * 512)] == [longest]
+        assert ledger.query(longest.partition, after="é" * 512) == []
+
+    def test_a_state_is_short(self, ledger: Ledger, name: str, now: Clock) -> None:
+        ledger.write(Put(Key(name, "fits"), due=Due("é" * (MAX_STATE_BYTES // 2), now())))
+        with pytest.raises(TooLarge):
+            ledger.write(Put(Key(name, "over"), due=Due("é" * (MAX_STATE_BYTES // 2) + "x", now())))
+        with pytest.raises(TooLarge):
+            ledger.due("x" * (MAX_STATE_BYTES + 1), before=now())
+        with pytest.raises(Invalid):
+            ledger.due("", before=now())
 
     @pytest.mark.parametrize(
         "data",

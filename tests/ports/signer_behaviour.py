@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from eth_account import Account
+from eth_keys.backends.native.main import NativeECCBackend
 from eth_keys.datatypes import Signature as Recoverable
 from eth_utils.address import is_checksum_address
 
@@ -43,7 +44,8 @@ class SignerBehaviour:
             digest = hashlib.sha256(bytes([number])).digest()
             signature = signer.sign(Purpose.TRANSACTION, digest)
             assert 0 < signature.s <= ORDER // 2
-            recoverable = Recoverable(vrs=(signature.y_parity, signature.r, signature.s))
+            vrs = (signature.y_parity, signature.r, signature.s)
+            recoverable = Recoverable(vrs=vrs, backend=NativeECCBackend())  # not the library that signed
             assert recoverable.recover_public_key_from_msg_hash(digest).to_checksum_address() == address
             parities.add(signature.y_parity)
         assert parities == {0, 1}

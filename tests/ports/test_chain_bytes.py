@@ -103,7 +103,7 @@ class TestPureParts:
             node.spoilers["eth_chainId"] = lambda _: result("0x1")
             with closing(RpcChain.open(f"{node.url}/rpc?key=a%2Fb&chain_id=1&timeout_s=3")) as chain:
                 assert chain.chain_id() == 1
-                assert chain._node._url == f"{node.url}/rpc?key=a%2Fb"
+                assert node.paths == ["/rpc?key=a%2Fb"]
 
     def test_a_deployment_wants_people_and_a_sane_royalty(self, chain: RpcChain, tmp_path: Path) -> None:
         signer = KeystoreSigner(tmp_path, chain_id=CHAIN_ID)

@@ -8,6 +8,7 @@ import pytest
 
 from shared.ports.chain import (
     Call,
+    Fees,
     RateLimited,
     Reverted,
     Transaction,
@@ -133,6 +134,45 @@ class TestANodeThatErrs:
         node.spoilers["eth_maxPriorityFeePerGas"] = lambda _: error(-32601, "Method not found")
         fees = chain.fees()
         assert (fees.max_fee_wei, fees.max_tip_wei) == (200 + DEFAULT_TIP_WEI, DEFAULT_TIP_WEI)
+
+    def test_several_questions_are_one_exchange(self, node: FakeNode, chain: RpcChain) -> None:
+        node.spoilers["eth_getBlockByNumber"] = lambda _: result({"baseFeePerGas": "0x64"})
+        node.spoilers["eth_maxPriorityFeePerGas"] = lambda _: result("0x3")
+        assert chain.fees() == Fees(203, 3)
+        assert node.seen == ["eth_chainId", "eth_getBlockByNumber", "eth_maxPriorityFeePerGas"]
+        assert len(node.paths) == 2
+
+    def test_a_node_that_takes_no_batches_is_asked_one_by_one(self, node: FakeNode, chain: RpcChain) -> None:
+        node.batches = False
+        node.spoilers["eth_getBlockByNumber"] = lambda _: result({"baseFeePerGas": "0x64"})
+        node.spoilers["eth_maxPriorityFeePerGas"] = lambda _: result("0x3")
+        assert chain.fees() == chain.fees() == Fees(203, 3)
+        assert len(node.paths) == 1 + 3 + 2  # the batch is tried once
+
+    @pytest.mark.parametrize("reply", [result({"no": "fee"}), result("0x1"), Reply(b"?"), Reply(b"", 503)], ids=repr)
+    def test_what_is_no_answer_to_one_of_several_is_unavailable(
+        self, node: FakeNode, chain: RpcChain, reply: Reply
+    ) -> None:
+        node.spoilers["eth_getBlockByNumber"] = lambda _: reply
+        node.spoilers["eth_maxPriorityFeePerGas"] = lambda _: result("0x3")
+        with pytest.raises(Unavailable):
+            chain.fees()
+        node.spoilers["eth_getBlockByNumber"] = lambda _: result({"baseFeePerGas": "0x64"})
+        assert chain.fees() == Fees(203, 3)
+
+    def test_an_answer_that_is_missing_is_asked_for_again(self, node: FakeNode, chain: RpcChain) -> None:
+        node.spoilers["eth_getBlockByNumber"] = lambda _: result({"baseFeePerGas": "0x64"})
+        tips = [Reply(b'{"jsonrpc": "2.0"}'), result("0x3")]
+        node.spoilers["eth_maxPriorityFeePerGas"] = lambda _: tips.pop(0)
+        assert chain.fees() == Fees(203, 3)
+
+    def test_a_rate_limit_holds_for_several_questions_too(self, node: FakeNode, chain: RpcChain) -> None:
+        node.spoilers["eth_getBlockByNumber"] = lambda _: Reply(b"", 429, {"Retry-After": "7"})
+        node.spoilers["eth_maxPriorityFeePerGas"] = lambda _: result("0x3")
+        with pytest.raises(RateLimited) as caught:
+            chain.fees()
+        assert caught.value.retry_after_s == 7
+        assert len(node.paths) == 2  # not asked again one by one
 
     @pytest.mark.parametrize(
         ("code", "message", "wrap"),

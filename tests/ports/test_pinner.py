@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -74,6 +75,38 @@ def test_files_stand_under_their_cids_and_nothing_else(tmp_path: Path) -> None:
     files = {path for path in tmp_path.rglob("*") if path.is_file()}
     assert files == {pinner.path(cid) for cid in (*PICTURE.blocks, *NOTE.blocks)}
     assert {path.relative_to(tmp_path).as_posix().count("/") for path in files} == {2}
+
+
+def test_a_folder_that_was_taken_away_is_made_again(tmp_path: Path) -> None:
+    pinner = FolderPinner(tmp_path / "blocks")
+    for _ in range(2):
+        pinner.pin(ROOT, CAR)
+        assert pinner.read(ROOT) is not None
+        shutil.rmtree(tmp_path / "blocks")
+
+
+def test_a_block_is_flushed_with_every_name_that_leads_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[tuple[int, int]] = []
+
+    def note(descriptor: int) -> None:
+        status = os.fstat(descriptor)
+        flushed.append((status.st_dev, status.st_ino))
+
+    def names(path: Path) -> tuple[int, int]:
+        return path.stat().st_dev, path.stat().st_ino
+
+    monkeypatch.setattr(os, "fsync", note)
+    for pinner in (FolderPinner(tmp_path), FolderPinner(tmp_path)):  # the second finds folders, but not who made them
+        flushed.clear()
+        pinner.pin(ROOT, CAR)
+        path = pinner.path(NOTE.root)
+        for each in (path, path.parent, path.parent.parent, tmp_path):
+            assert names(each) in flushed
+        path.unlink()
+        flushed.clear()
+        pinner.pin(ROOT, CAR)
+        assert flushed == [names(path), names(path.parent)]
+        path.unlink()
 
 
 def test_many_pin_the_same_at_once(tmp_path: Path) -> None:

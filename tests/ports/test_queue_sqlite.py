@@ -16,7 +16,7 @@ import pytest
 from shared.clock import utc_now
 from shared.errors import Defect, Transient
 from shared.ports.open import open_port
-from shared.ports.queue import Depth, Queue
+from shared.ports.queue import MAX_AGE_S, Depth, Queue
 from shared.ports.queue.sqlite import SqliteQueue
 from shared.ports.sqlite import Database
 from tests.ports.queue_behaviour import VISIBILITY_S, Advance, QueueBehaviour, QueueFactory
@@ -132,6 +132,35 @@ def test_one_receive_brings_several_of_a_group_as_sqs_does(clock: VirtualClock) 
         for message in batch[1:]:
             queue.release(message.receipt, delay_s=0)
         assert [message.body for message in queue.receive()] == ["0", "1", "2"]
+
+
+def test_nothing_is_kept_for_longer_than_sqs_keeps_it(clock: VirtualClock) -> None:
+    with closing(open_port("queue", url_for("age", visibility_s=60, max_receives=1), clock=clock)) as queue:
+        queue.send("gives up")
+        queue.receive()
+        clock.advance(60)
+        assert queue.receive() == []
+        clock.advance(MAX_AGE_S - 61)
+        assert [dead.body for dead in queue.dead_letters()] == ["gives up"]
+        clock.advance(1)
+        assert queue.dead_letters() == []
+        assert queue.redrive() == 0
+        queue.send("waits too long")
+        clock.advance(MAX_AGE_S)
+        assert queue.receive() == []
+        assert queue.depth() == Depth(0, 0, 0, 0)
+
+
+def test_a_dead_letter_goes_back_as_a_new_message(clock: VirtualClock) -> None:
+    with closing(open_port("queue", url_for("new", visibility_s=60, max_receives=1), clock=clock)) as queue:
+        queue.send("again")
+        [first] = queue.receive()
+        clock.advance(60)
+        assert queue.receive() == []
+        assert queue.redrive() == 1
+        [second] = queue.receive()
+        assert second.message_id != first.message_id
+        assert second.sent_at == clock()
 
 
 def test_queues_of_one_file_are_apart_and_stay_when_closed(tmp_path: Path, clock: VirtualClock) -> None:
@@ -255,6 +284,10 @@ def test_a_transaction_locks_before_it_looks(tmp_path: Path) -> None:
     # Else two processes could choose the same message, and SQLite would turn one away at its first write.
     file = tmp_path / "q.db"
     with closing(Database(str(file), ())) as database, closing(sqlite3.connect(file, timeout=0)) as foreign:
-        with database.writing(), pytest.raises(sqlite3.OperationalError, match="locked"):
-            foreign.execute("BEGIN IMMEDIATE")
+
+        def look(_: sqlite3.Connection) -> None:
+            with pytest.raises(sqlite3.OperationalError, match="locked"):
+                foreign.execute("BEGIN IMMEDIATE")
+
+        database.write(look)
         foreign.execute("BEGIN IMMEDIATE")

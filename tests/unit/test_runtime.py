@@ -10,11 +10,13 @@ from typing import Any, ClassVar
 import pytest
 
 from infra.twin import events
+from shared.address import checksummed
 from shared.errors import Defect, Exhausted, Invalid, Rejected, TooLarge, Transient
 from shared.messages import JudgeJob, RequestJob
 from shared.ports.queue import Received
 from shared.runtime import MAX_BODY_BYTES, HttpCall, HttpHandler, QueueHandler, Reply, ScheduleHandler
-from shared.settings import QueueSettings, Settings
+from shared.settings import MintSettings, QueueSettings, SecretRef, Settings
+from tests.unit.logged import captured, parsed
 
 EVENTS = Path(__file__).parent.parent / "events"
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -68,6 +70,23 @@ def test_a_transient_hands_the_message_back_for_a_while() -> None:
     handler, released = released_by(step)
     assert failed(handler(messages(job(1)), None)) == ["m0"]
     assert released == [("r0", 7)]
+
+
+@pytest.mark.parametrize(("group", "longest"), [(None, 900), ("mint", 60)])
+def test_one_that_stays_is_handed_back_for_twice_as_long_each_time(group: str | None, longest: float) -> None:
+    """A node that is down for minutes must not fill the dead letters."""
+
+    def step(job: RequestJob) -> None:
+        raise Transient("the node is down", retry_after_s=5)
+
+    handler, released = released_by(step)
+    for tries in range(1, 13):
+        event = messages(job(1), group=group)
+        event["Records"][0]["attributes"]["ApproximateReceiveCount"] = str(tries)
+        handler(event, None)
+    delays = [delay_s for _, delay_s in released]
+    assert delays[:4] == [5, 10, 20, 40]
+    assert delays[-1] == longest
 
 
 def released_by(step: Any) -> tuple[QueueHandler, list[tuple[str, float]]]:
@@ -166,6 +185,7 @@ def test_a_real_http_event_reaches_its_route() -> None:
         (TooLarge("body"), 413, "too_large"),
         (Transient("later"), 503, "transient"),
         (ZeroDivisionError("secret detail"), 500, "defect"),
+        (Defect("table secret detail: the role lacks dynamodb:Query"), 500, "defect"),
     ],
 )
 def test_errors_are_told_in_one_shape(error: Exception, status: int, code: str) -> None:
@@ -216,6 +236,83 @@ def test_a_missing_variable_names_itself_and_the_stop() -> None:
     handler = QueueHandler(lambda job: None, OwnQueue).bind({})
     with pytest.raises(Defect, match=r"environment of test: OWN_QUEUE_URL"):
         handler.arguments()
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("sqlite://?memory=runtime&name=own&colour=red", "the option 'colour'"),
+        ("carrier-pigeon://coop", "the scheme 'carrier-pigeon'"),
+    ],
+)
+def test_a_malformed_variable_names_itself_and_the_stop(url: str, says: str) -> None:
+    handler = QueueHandler(lambda job: None, OwnQueue).bind({"OWN_QUEUE_URL": url})
+    with pytest.raises(Defect, match=f"environment of test: OWN_QUEUE_URL: .*{says}"):
+        handler.arguments()
+
+
+ENVIRON_OF_MINT = {
+    "OWN_QUEUE_URL": "sqlite://",
+    "LEDGER_URL": "sqlite://",
+    "CHAIN_URL": "http://127.0.0.1:1",
+    "SIGNER_URL": "keystore:///s",
+    "CONFIRM_QUEUE_URL": "sqlite://",
+    "CHAIN_ID": "1",
+}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("CONTRACT", "0x12", "got 4 characters, wanted 42"),
+        ("CONTRACT", "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAeD", "capitals do not add up"),
+        ("CHAIN_ID", "0", "greater than 0"),
+        ("CHAIN_ID", "main", "valid integer"),
+        ("MAX_FEE_WEI", "-5", "greater than 0"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_told_before_anything_is_minted(variable: str, value: str, says: str) -> None:
+    with pytest.raises(Defect, match=f"environment of mint: {variable}: .*{says}"):
+        MintSettings.read(ENVIRON_OF_MINT | {variable: value})
+
+
+def test_no_contract_is_the_minters_own() -> None:
+    assert MintSettings.read(ENVIRON_OF_MINT | {"CONTRACT": ""}).contract is None
+    lower = "0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed"
+    assert MintSettings.read(ENVIRON_OF_MINT | {"CONTRACT": lower}).contract == checksummed(lower)
+
+
+class Salted(Settings):
+    stop: ClassVar[str] = "test"
+    salt: SecretRef
+
+
+def test_a_secret_is_read_once_a_container_and_named_when_it_is_missing(tmp_path: Path) -> None:
+    file = tmp_path / "salt"
+    handler = HttpHandler(Salted, {"$default": lambda call, *, salt: Reply(200, {"bytes": len(salt)})})
+    bound = handler.bind({"SALT_REF": f"file://{file}"})
+    with captured() as lines:
+        assert bound(real_event("http_api_v2"), None)["statusCode"] == 500
+    assert "environment of test: SALT_REF: secret salt: No such file" in parsed(lines)[0]["detail"]
+    file.write_bytes(b"x" * 20)
+    file.chmod(0o600)
+    assert json.loads(bound(real_event("http_api_v2"), None)["body"]) == {"bytes": 20}
+    file.unlink()
+    assert json.loads(bound(real_event("http_api_v2"), None)["body"]) == {"bytes": 20}
+
+
+def test_a_run_that_fails_is_logged_and_goes_up_without_its_words() -> None:
+    def step() -> None:
+        raise ValueError("a private word")
+
+    handler = ScheduleHandler(step, NoSettings).bind({})
+    with captured() as lines, pytest.raises(Defect, match="test: this run failed") as raised:
+        handler(events.schedule("sweep", NOW), None)
+    assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__
+    (line,) = parsed(lines)
+    assert line["message"] == "step_failed"
+    assert "private" not in lines.getvalue()
 
 
 def test_the_twin_shapes_its_events_as_aws_does() -> None:

@@ -6,7 +6,8 @@ Promise
 - After a `put` returned True the bytes are durable and every reader sees them.
 - **ObjectCreated**: a key that ends in the configured suffix is announced, after it exists, by a message shaped as S3
   shapes it. At least once; rarely never (a crash between the two): `sweep` finds those.
-- `presign` gives a URL that reads one key without credentials for at most 900 s. Who may ask is checked before.
+- `presign` gives a URL that reads one key without credentials for at most 900 s; it ends sooner with the session of
+  the role that signed it. Who may ask is checked before.
 - Keys are `[A-Za-z0-9._/-]`, 1 to 512 characters, in parts of 1 to 250 between slashes, none of them `.` and `..`
   nowhere; so there is no `//` and no `/` at either end. None leaves the root. `a` and `a/b` may both exist.
 
@@ -39,8 +40,9 @@ class Blobs(Protocol):
         """Keys under a prefix, ascending; those being written at this moment may be missing."""
 
     def presign(self, key: str, *, expires_s: int = MAX_PRESIGN_S, filename: str | None = None) -> str:
-        """A URL to read it; sent with its stored content type, nosniff, and as `filename` if one is given.
+        """A URL to read it; sent with its stored content type, and as `filename` if one is given.
 
+        It answers without nosniff where the store cannot say it, and is then to be saved and not shown as a page.
         A file name is at most 120 of `[A-Za-z0-9 ._-]`. The key need not exist yet.
         """
 

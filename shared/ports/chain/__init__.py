@@ -88,7 +88,13 @@ class FeeTooHigh(Transient):
 
 
 class InsufficientFunds(Transient):
+    """`gas` is what the call takes, where it was simulated before the money was found to be short."""
+
     code = "insufficient_funds"
+
+    def __init__(self, message: str, *, gas: int | None = None) -> None:
+        super().__init__(message)
+        self.gas = gas
 
 
 class PoolBusy(Transient):
@@ -105,10 +111,12 @@ class WrongChain(Defect):
 
 class Unsendable(Defect):
     code = "unsendable"
+    quotes = True
 
 
 class Unsupported(Defect):
     code = "chain_unsupported"
+    quotes = True
 
 
 @dataclass(frozen=True)

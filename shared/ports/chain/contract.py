@@ -6,7 +6,7 @@ Everything comes from contracts/artifacts/Monoprint.json, so that the contract c
 from __future__ import annotations
 
 import json
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ def artifact() -> dict[str, Any]:
     return loaded
 
 
+@lru_cache(maxsize=1024)  # the same few again and again, and each takes a Keccak
 def address(value: str, field: str) -> str:
     """The checksummed form; refuses anything else, a wrong checksum included."""
     if not is_address(value) or not value.startswith("0x"):
@@ -61,9 +62,8 @@ def deployment(arguments: list[Any]) -> Call:
 
 def call(contract: str, function: str, *arguments: Any) -> Call:
     """Calls a function of the contract by its name; no two of those that we call share one."""
-    entry = _entry("function", function)
-    types = _types(entry)
-    return Call(address(contract, "contract"), _selector(function, types) + encode(types, list(arguments)))
+    types, selector = _function(function)
+    return Call(address(contract, "contract"), selector + encode(types, list(arguments)))
 
 
 def token_id(contract: str, request_id: str, chain_id: int) -> int:
@@ -102,6 +102,12 @@ def _entry(kind: str, name: str | None = None) -> dict[str, Any]:
     if len(found) != 1:
         raise Defect(f"the contract's ABI has {len(found)} entries for {kind} {name or ''}, wanted 1")
     return found[0]
+
+
+@cache
+def _function(name: str) -> tuple[list[str], bytes]:
+    types = _types(_entry("function", name))
+    return types, _selector(name, types)
 
 
 def _types(entry: dict[str, Any]) -> list[str]:

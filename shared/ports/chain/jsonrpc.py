@@ -1,4 +1,4 @@
-"""One JSON-RPC node: a question, an answer, or an error that says which of the two went wrong.
+"""One JSON-RPC node: questions, answers, or an error that says which of the two went wrong.
 
 The path of a provider's URL is often its API key: no message here, and no chained error, quotes the URL.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import urllib3
@@ -38,30 +39,20 @@ class Node:
     """
 
     def __init__(self, url: str, *, timeout_s: float) -> None:
-        self._url = url
-        self._pool = urllib3.PoolManager(maxsize=8, retries=False, timeout=timeout_s)
+        self._pool = urllib3.connection_from_url(url, maxsize=8, retries=False, timeout=timeout_s)
+        self._path = urllib3.util.parse_url(url).request_uri
         self._ids = itertools.count(1)
+        self._one_by_one = False
+        """Whether the node was found to take no batches."""
         self.drops = 0
         """How often a request failed on the way: after each, another node may answer at this address."""
 
     def close(self) -> None:
-        self._pool.clear()
+        self._pool.close()
 
     def ask(self, method: str, *parameters: object) -> Any:
         """The result. Raises `NodeError` for the node's own errors and `Unavailable` where there is no answer."""
-        question = {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": parameters}
-        body = json.dumps(question).encode()
-        try:
-            answer = self._post(body)
-        except HTTPError as error:
-            self.drops += 1
-            if isinstance(error, NoAnswer):
-                raise Unavailable(f"{method}: {type(error).__name__}") from None
-            try:
-                answer = self._post(body)
-            except HTTPError as again:
-                self.drops += 1
-                raise Unavailable(f"{method}: {type(again).__name__}") from None
+        answer = self._post(method, self._question(method, parameters))
         if answer.status != 200:
             raise _refused(method, answer)
         try:
@@ -70,8 +61,69 @@ class Node:
             raise Unavailable(f"{method}: the answer is not JSON") from None
         return _result(method, told)
 
-    def _post(self, body: bytes) -> urllib3.BaseHTTPResponse:
-        return self._pool.request("POST", self._url, body=body, headers={"content-type": "application/json"})
+    def ask_all(self, *questions: tuple[Any, ...]) -> list[Any]:
+        """The results of several questions that do not depend on each other, each a method with its parameters: in one
+        exchange, or one by one where the node takes no batches. The node may look at them in any order.
+
+        An answer that is an error stands as a `NodeError` in its place. Raises `Unavailable` where one is missing.
+        """
+        if not self._one_by_one:
+            asked = [self._question(method, parameters) for method, *parameters in questions]
+            answer = self._post(questions[0][0], asked)
+            if answer.status == 429:
+                raise _refused(questions[0][0], answer)
+            if (found := _batch(answer, asked)) is not None:
+                return found
+        singly = [self._answer_or_error(*question) for question in questions]
+        self._one_by_one = True  # it answers what it is asked, but not at once
+        return singly
+
+    def _answer_or_error(self, method: str, *parameters: object) -> Any:
+        try:
+            return self.ask(method, *parameters)
+        except NodeError as error:
+            return error
+
+    def _question(self, method: str, parameters: Sequence[object]) -> dict[str, Any]:
+        return {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": parameters}
+
+    def _post(self, method: str, question: object) -> urllib3.BaseHTTPResponse:
+        body = json.dumps(question).encode()
+        try:
+            return self._exchange(body)
+        except HTTPError as error:
+            self.drops += 1
+            if isinstance(error, NoAnswer):
+                raise Unavailable(f"{method}: {type(error).__name__}") from None
+        try:
+            return self._exchange(body)
+        except HTTPError as again:
+            self.drops += 1
+            raise Unavailable(f"{method}: {type(again).__name__}") from None
+
+    def _exchange(self, body: bytes) -> urllib3.BaseHTTPResponse:
+        headers = {"content-type": "application/json"}
+        return self._pool.urlopen("POST", self._path, body=body, headers=headers, redirect=False)
+
+
+def _batch(answer: urllib3.BaseHTTPResponse, asked: list[dict[str, Any]]) -> list[Any] | None:
+    """The answers in the order of the questions; None for anything but one answer to each of them."""
+    try:
+        told = strict_json.loads(answer.data, field="batch") if answer.status == 200 else None
+    except Invalid:
+        return None
+    if not isinstance(told, list) or not all(isinstance(one, dict) for one in told) or len(told) != len(asked):
+        return None
+    by_id = {str(one.get("id")): one for one in told}
+    found: list[Any] = []
+    for question in asked:
+        try:
+            found.append(_result(question["method"], by_id.get(str(question["id"]))))
+        except NodeError as error:
+            found.append(error)
+        except Unavailable:
+            return None
+    return found
 
 
 def _result(method: str, answer: object) -> Any:

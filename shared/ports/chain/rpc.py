@@ -146,10 +146,10 @@ class RpcChain:
         return number(self._call("eth_getTransactionCount", address, "latest"), "eth_getTransactionCount")
 
     def fees(self) -> Fees:
-        block = self._call("eth_getBlockByNumber", "latest", False)
-        base = number(field(block, "baseFeePerGas"), "baseFeePerGas")
+        block, asked_tip = self._ask_all(("eth_getBlockByNumber", "latest", False), ("eth_maxPriorityFeePerGas",))
+        base = number(field(_believed(block), "baseFeePerGas"), "baseFeePerGas")
         try:
-            tip = number(self._call("eth_maxPriorityFeePerGas"), "eth_maxPriorityFeePerGas")
+            tip = number(_believed(asked_tip), "eth_maxPriorityFeePerGas")
         except Unsupported:
             tip = DEFAULT_TIP_WEI  # an optional method; Besu and some providers lack it
         # Six full blocks in a row double the base fee; what is not needed is not paid.
@@ -160,11 +160,17 @@ class RpcChain:
         if call.to is not None and call.data and not self.has_code(call.to):
             raise Unavailable(f"{call.to}: got no code, wanted a contract: this node has no such contract yet")
         fields = {"from": sender, "data": "0x" + call.data.hex()} | ({"to": call.to} if call.to else {})
-        gas = number(self._call("eth_estimateGas", fields), "eth_estimateGas")
         # A simulation is free of charge, so that the node does not say whether the sender could pay.
-        price, balance = number(self._call("eth_gasPrice"), "eth_gasPrice"), self.balance_wei(sender)
+        gas, price, balance = (
+            number(_believed(answer), method)
+            for answer, method in zip(
+                self._ask_all(("eth_estimateGas", fields), ("eth_gasPrice",), ("eth_getBalance", sender, "latest")),
+                ("eth_estimateGas", "eth_gasPrice", "eth_getBalance"),
+                strict=True,
+            )
+        )
         if balance < gas * price:
-            raise InsufficientFunds(f"{sender}: got {balance} wei, wanted {gas * price} wei for gas")
+            raise InsufficientFunds(f"{sender}: got {balance} wei, wanted {gas * price} wei for gas", gas=gas)
         return gas
 
     def broadcast(self, raw: bytes) -> str:
@@ -190,13 +196,14 @@ class RpcChain:
         return found is not None and str(field(found, "hash")).lower() == tx_hash.lower()
 
     def receipt(self, tx_hash: str) -> Receipt | None:
-        found = self._call("eth_getTransactionReceipt", tx_hash)
+        asked = self._ask_all(("eth_getTransactionReceipt", tx_hash), ("eth_blockNumber",))
+        found, newest = map(_believed, asked)
         if found is None or field(found, "blockNumber") is None:
             return None
         if str(field(found, "transactionHash")).lower() != tx_hash.lower():
             raise Unavailable(f"receipt of {field(found, 'transactionHash')}, wanted that of {tx_hash}")
         block = number(found["blockNumber"], "blockNumber")
-        head = number(self._call("eth_blockNumber"), "eth_blockNumber")
+        head = number(newest, "eth_blockNumber")
         gas_used = number(field(found, "gasUsed"), "gasUsed")
         parent_chain_wei = number(found.get("l1Fee") or "0x0", "l1Fee")
         created = found.get("contractAddress")
@@ -246,6 +253,18 @@ class RpcChain:
     def _ask(self, method: str, *parameters: object) -> Any:
         self.chain_id()
         return self._node.ask(method, *parameters)
+
+    def _ask_all(self, *questions: tuple[Any, ...]) -> list[Any]:
+        """Answers, and `NodeError` where there is an error: `_believed` tells."""
+        self.chain_id()
+        return self._node.ask_all(*questions)
+
+
+def _believed(answer: Any) -> Any:
+    """The answer to one of several questions. Raises the node's error translated."""
+    if isinstance(answer, NodeError):
+        raise _translated(answer) from answer
+    return answer
 
 
 def _translated(error: NodeError) -> MonoprintError:

@@ -2,7 +2,8 @@
 
 Promise
 - `create` returns a fresh 256-bit key and the same key wrapped under a master key that never leaves the adapter. Only
-  the wrapped form is stored; whoever deletes the last copy of it has destroyed all that the key encrypted.
+  the wrapped form is stored; whoever deletes the last copy of it has destroyed all that the key encrypted. A backup of
+  where it is stored is such a copy, for as long as it can be restored.
 - `unwrap` opens it again for the same `context` (the collector's id) alone. Another context, a changed byte or
   another master key is a `Defect`: nothing is half opened.
 

@@ -1,20 +1,23 @@
 """Ledger: what is true. One table of items under (partition, sort), and nothing that DynamoDB lacks.
 
 Promise
-- `get` and `query` are strongly consistent. `due` is eventual: it may miss an item written a moment ago and may name
-  one that has moved on, so whoever uses it reads the item again and writes with a condition.
+- `get` is strongly consistent, and so is each item of a `query`; the items of one answer may be of different moments.
+  `due` is eventual: it may miss an item written a moment ago and may name one that has moved on, so whoever uses it
+  reads the item again and writes with a condition.
 - **Every write is conditional on the version** that its writer read: 0 means absent (put-if-absent, claim-once).
 - `write` is all or nothing over at most 100 changes, at most one for a key. Of two writers with the same condition
-  exactly one wins; the other gets `Conflict` with the index of the change that failed, and nothing was written.
+  exactly one wins; the other gets `Conflict` with the index of the change that failed (of several the first, but for
+  one that another write holds at that moment), and nothing was written; or `Transient`, when it was not looked at.
 - **Counters never oversell**: `Count` moves `used` only within 0..cap, whoever else writes at the same moment. Giving
   back (`by` below 0) asks for 0 <= used alone: the cap may have been lowered since.
 - An item holds at most 400 kB of JSON (no NaN, no names but text), a write at most 4 MB. Partition keys are at most
-  2,048 bytes, sort keys 1,024; neither is empty.
+  2,048 bytes, sort keys 1,024, states 1,000; none is empty. A counter counts to 10**37.
 - Items with `expires_at` are gone from that second (a fraction is dropped), for readers and for conditions alike, and
   deleted some time later; only those may expire.
 
-Errors: `Conflict`; `Transient` when throttled or out of reach (a write may have happened: read before writing again);
-`TooLarge` over a limit; `Invalid` for what no ledger can hold. Nothing unknown is taken for absence.
+Errors: `Conflict`; `Transient` when throttled, out of reach, or while others write the same items (a write may have
+happened all the same: read before writing again); `TooLarge` over a limit; `Invalid` for what no ledger can hold.
+Nothing unknown is taken for absence.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ MAX_ITEM_BYTES = 400_000
 MAX_WRITE_BYTES = 4_000_000
 MAX_PARTITION_BYTES = 2_048
 MAX_SORT_BYTES = 1_024
+MAX_STATE_BYTES = 1_000
 MAX_COUNT = 10**37
 
 
@@ -84,7 +88,8 @@ class Check:
 class Count:
     """`used += by` on a counter item (`data == {"used": n}`; absent is 0), if 0 <= used + by <= cap.
 
-    Its version goes up by one. An item with other data, or one that expires, is no counter: `Conflict`.
+    Its version goes up by one. An item with other data or beyond `MAX_COUNT`, or one that expires, is no counter:
+    `Conflict`.
     """
 
     key: Key

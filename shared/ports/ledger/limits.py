@@ -7,6 +7,7 @@ in the cloud.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ from shared.ports.ledger import (
     MAX_ITEM_BYTES,
     MAX_PARTITION_BYTES,
     MAX_SORT_BYTES,
+    MAX_STATE_BYTES,
     MAX_WRITE_BYTES,
     Change,
     Count,
@@ -67,8 +69,7 @@ def _put_json(put: Put) -> str:
         raise TooLarge(f"data of {name} has {size} bytes of JSON, at most {MAX_ITEM_BYTES}")
     if put.due is not None:
         aware_us("due.at", put.due.at)
-        if not put.due.state:
-            raise Invalid("due.state", "nothing", "a state")
+        checked_state(put.due.state)
     if put.expires_at is not None:
         aware_us("expires_at", put.expires_at)
     return text
@@ -76,9 +77,12 @@ def _put_json(put: Put) -> str:
 
 def _has_text_keys(value: Any) -> bool:
     """json.dumps turns the key 1 into "1": what is read would not be what was written."""
+    inner: Iterable[Any] = value
     if isinstance(value, dict):
-        return all(isinstance(name, str) and _has_text_keys(inner) for name, inner in value.items())
-    return not isinstance(value, list | tuple) or all(map(_has_text_keys, value))
+        if not all(isinstance(name, str) for name in value):
+            return False
+        inner = value.values()
+    return all(_has_text_keys(one) for one in inner if isinstance(one, dict | list | tuple))
 
 
 def to_json(data: dict[str, Any]) -> str:
@@ -86,20 +90,41 @@ def to_json(data: dict[str, Any]) -> str:
 
 
 def key_bytes(key: Key) -> tuple[bytes, bytes]:
-    parts = encoded("partition", key.partition), encoded("sort", key.sort)
-    for name, part, limit in zip(("partition", "sort"), parts, (MAX_PARTITION_BYTES, MAX_SORT_BYTES), strict=True):
-        if not part:
-            raise Invalid(f"the key's {name}", "nothing", "text")
-        if len(part) > limit:
-            raise TooLarge(f"the key's {name} has {len(part)} bytes, at most {limit}")
-    return parts
+    return (
+        _encoded("the key's partition", key.partition, MAX_PARTITION_BYTES),
+        _encoded("the key's sort", key.sort, MAX_SORT_BYTES),
+    )
 
 
-def encoded(name: str, text: str) -> bytes:
+def sort_range(partition: str, prefix: str, after: str) -> tuple[str, str]:
+    """The least and the greatest sort key that a query may name, both included, and `after` if it is the least.
+
+    None are left where the least is beyond the greatest. Text and its UTF-8 bytes sort alike.
+    """
+    _encoded("partition", partition, MAX_PARTITION_BYTES)
+    for name, text in (("prefix", prefix), ("after", after)):
+        _encoded(name, text, MAX_SORT_BYTES, may_be_empty=True)
+    room = MAX_SORT_BYTES - len(prefix.encode())
+    # As many of the greatest character as go in, and the greatest of those with at most as many bytes as are left.
+    high = prefix + "\U0010ffff" * (room // 4) + ("", "\x7f", "\u07ff", "\uffff")[room % 4]
+    return max(prefix, after, "\0"), high
+
+
+def checked_state(state: str) -> str:
+    _encoded("due.state", state, MAX_STATE_BYTES)
+    return state
+
+
+def _encoded(name: str, text: str, limit: int, *, may_be_empty: bool = False) -> bytes:
     try:
-        return text.encode()
+        part = text.encode()
     except UnicodeEncodeError as error:
         raise Invalid(name, "half a surrogate pair", "Unicode text") from error
+    if not part and not may_be_empty:
+        raise Invalid(name, "nothing", "text")
+    if len(part) > limit:
+        raise TooLarge(f"{name} has {len(part)} bytes, at most {limit}")
+    return part
 
 
 def aware_us(name: str, moment: datetime) -> int:

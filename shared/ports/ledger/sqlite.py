@@ -13,8 +13,8 @@ from typing import Any
 
 from shared.clock import Clock, from_us, to_us
 from shared.errors import Conflict
-from shared.ports.ledger import Change, Count, Delete, Due, Item, Key, Put
-from shared.ports.ledger.limits import aware_us, checked, encoded, key_bytes, positive, to_json
+from shared.ports.ledger import MAX_COUNT, Change, Count, Delete, Due, Item, Key, Put
+from shared.ports.ledger.limits import aware_us, checked, checked_state, key_bytes, positive, sort_range, to_json
 from shared.ports.open import parse_url
 from shared.ports.sqlite import Database
 
@@ -30,7 +30,7 @@ _SCHEMA = (
 _READ = """SELECT partition, sort, version, data, due_state, due_at_us, expires_at_s FROM items
     WHERE partition = ? AND sort = ? AND (expires_at_s IS NULL OR expires_at_s > ?)"""
 _QUERY = """SELECT partition, sort, version, data, due_state, due_at_us, expires_at_s FROM items
-    WHERE partition = ? AND sort >= ? AND sort < ? AND sort > ? AND (expires_at_s IS NULL OR expires_at_s > ?)
+    WHERE partition = ? AND sort BETWEEN ? AND ? AND sort > ? AND (expires_at_s IS NULL OR expires_at_s > ?)
     ORDER BY sort LIMIT ?"""
 _DUE = """SELECT partition, sort FROM items
     WHERE due_state = ? AND due_at_us < ? AND (expires_at_s IS NULL OR expires_at_s > ?)
@@ -65,16 +65,14 @@ class SqliteLedger:
         return _item(row) if row else None
 
     def query(self, partition: str, *, prefix: str = "", after: str = "", limit: int = 100) -> list[Item]:
-        low, past = encoded("prefix", prefix), encoded("after", after)
-        # UTF-8 has no byte 0xff, so the last byte of a prefix can always be raised by one.
-        high = low[:-1] + bytes([low[-1] + 1]) if low else b"\xff"
-        values = (encoded("partition", partition), low, high, past, self._now_s(), positive("limit", limit))
+        texts = (partition, *sort_range(partition, prefix, after), after)
+        values = (*map(str.encode, texts), self._now_s(), positive("limit", limit))
         with self._database.reading() as connection:
             rows = connection.execute(_QUERY, values).fetchall()
         return [_item(row) for row in rows]
 
     def due(self, state: str, *, before: datetime, limit: int = 100) -> list[Key]:
-        values = (state, aware_us("before", before), self._now_s(), positive("limit", limit))
+        values = (checked_state(state), aware_us("before", before), self._now_s(), positive("limit", limit))
         with self._database.reading() as connection:
             rows = connection.execute(_DUE, values).fetchall()
         return [Key(partition.decode(), sort.decode()) for partition, sort in rows]
@@ -82,10 +80,13 @@ class SqliteLedger:
     def write(self, *changes: Change) -> None:
         texts = checked(changes)
         now_s = self._now_s()
-        with self._database.writing() as connection:
+
+        def apply(connection: sqlite3.Connection) -> None:
             connection.execute(_PURGE, (now_s,))
             for index, (change, text) in enumerate(zip(changes, texts, strict=True)):
                 _apply(connection, index, change, text, now_s)
+
+        self._database.write(apply)
 
     def _now_s(self) -> int:
         return to_us(self._clock()) // 1_000_000
@@ -123,7 +124,7 @@ def _conflict(index: int, change: Change, why: str) -> Conflict:
 def _used(text: str) -> int | None:
     data = json.loads(text)
     used = data.get("used")
-    return used if len(data) == 1 and type(used) is int else None
+    return used if len(data) == 1 and type(used) is int and abs(used) <= MAX_COUNT else None
 
 
 def _item(row: tuple[Any, ...]) -> Item:

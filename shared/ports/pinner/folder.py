@@ -21,12 +21,16 @@ from shared.publishing import car as cars
 from shared.publishing import unixfs
 from shared.publishing.cid import Cid
 
+_MOST_SETTLED = 10_000
+
 
 class FolderPinner:
     """The promise of `Pinner`, kept by one folder on one disk. Safe for several processes at once."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._settled: set[Path] = set()
+        """Folders whose own names are on the disk, as far as this process has seen to it."""
 
     @classmethod
     def open(cls, url: str, *, clock: Clock = utc_now) -> FolderPinner:
@@ -85,10 +89,17 @@ class FolderPinner:
         path = self.path(cid)
         if self._load(cid) == block:
             return
+        try:
+            self._write(path, block)
+        except FileNotFoundError:  # somebody took a folder away since
+            self._settled.clear()
+            self._write(path, block)
+
+    def _write(self, path: Path, block: bytes) -> None:
         scratch = self._root / "tmp"
-        scratch.mkdir(parents=True, exist_ok=True)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=scratch, prefix=f"{cid}.")
+        for folder in (path.parent, scratch):
+            self._settle(folder)
+        handle, name = tempfile.mkstemp(dir=scratch, prefix=f"{path.name}.")
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(block)
@@ -98,8 +109,21 @@ class FolderPinner:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
-        for folder in (path.parent, path.parent.parent, self._root):  # the names must outlive a power cut too
-            _sync(folder)
+        _sync(path.parent)
+
+    def _settle(self, folder: Path) -> None:
+        """Makes the folder, if need be, and sees to it that its name below the root outlives a power cut."""
+        if folder in self._settled:
+            return
+        if folder == self._root:
+            folder.mkdir(parents=True, exist_ok=True)
+        else:
+            self._settle(folder.parent)
+            folder.mkdir(exist_ok=True)
+            _sync(folder.parent)
+        if len(self._settled) >= _MOST_SETTLED:
+            self._settled.clear()
+        self._settled.add(folder)
 
 
 def _sync(folder: Path) -> None:

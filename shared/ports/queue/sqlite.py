@@ -14,7 +14,7 @@ from uuid import uuid4
 
 from shared.clock import Clock, from_us, to_us
 from shared.ports.open import parse_url
-from shared.ports.queue import MAX_BATCH, Depth, Received
+from shared.ports.queue import MAX_AGE_S, MAX_BATCH, Depth, Received
 from shared.ports.queue.limits import check_batch, check_delay, check_send
 from shared.ports.sqlite import Database
 
@@ -41,6 +41,10 @@ _NEXT_FIFO = """SELECT seq, message_id, body, receives, sent_at_us, group_id FRO
     ORDER BY seq LIMIT :limit"""
 _DEAD = """SELECT seq, message_id, body, receives, sent_at_us, group_id FROM messages
     WHERE queue = ? AND dead_at_us IS NOT NULL ORDER BY dead_at_us, seq LIMIT ?"""
+# SQS keeps nothing for longer, and a step that must not rely on more is tested here.
+_FORGET = "DELETE FROM messages WHERE queue = ? AND sent_at_us <= ?"
+_SEND = """INSERT INTO messages (queue, message_id, group_id, body, sent_at_us, visible_at_us)
+    VALUES (?, ?, ?, ?, ?, ?)"""
 # A receipt is void from the moment its time is up.
 _DELETE = "DELETE FROM messages WHERE queue = ? AND receipt = ? AND visible_at_us > ?"
 _IN_FLIGHT = """SELECT seq, seq IN (SELECT seq FROM forgiven) FROM messages
@@ -87,12 +91,7 @@ class SqliteQueue:
         check_send(body, delay_s=delay_s, group=group, fifo=self._fifo)
         now_us = to_us(self._clock())
         row = (self._name, str(uuid4()), group, body, now_us, now_us + round(delay_s * 1e6))
-        with self._database.writing() as connection:
-            connection.execute(
-                "INSERT INTO messages (queue, message_id, group_id, body, sent_at_us, visible_at_us)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                row,
-            )
+        self._change(_SEND, row, durable=True)
 
     def receive(self, *, limit: int = MAX_BATCH) -> list[Received]:
         check_batch(limit)
@@ -103,12 +102,25 @@ class SqliteQueue:
         with self._database.reading() as connection:
             if connection.execute(query, asked | {"limit": 1}).fetchone() is None:
                 return []
-        taken: list[Received] = []
-        with self._database.writing(durable=False) as connection:
+
+        def take(connection: sqlite3.Connection) -> list[Received]:
+            taken: list[Received] = []
+            self._forget(connection, now_us)
             # Again while messages that gave up took the places of others.
             while rows := connection.execute(query, asked | {"limit": limit - len(taken)}).fetchall():
                 taken += self._take(connection, rows, now_us)
-        return taken
+            return taken
+
+        return self._database.write(take, durable=False)
+
+    def _change(self, statement: str, values: tuple[Any, ...], *, durable: bool) -> None:
+        def change(connection: sqlite3.Connection) -> None:
+            connection.execute(statement, values)
+
+        self._database.write(change, durable=durable)
+
+    def _forget(self, connection: sqlite3.Connection, now_us: int) -> None:
+        connection.execute(_FORGET, (self._name, now_us - MAX_AGE_S * 1_000_000))
 
     def _take(self, connection: sqlite3.Connection, rows: Iterable[tuple[Any, ...]], now_us: int) -> list[Received]:
         taken = []
@@ -125,14 +137,12 @@ class SqliteQueue:
         return taken
 
     def delete(self, receipt: str) -> None:
-        with self._database.writing(durable=False) as connection:
-            connection.execute(_DELETE, (self._name, receipt, to_us(self._clock())))
+        self._change(_DELETE, (self._name, receipt, to_us(self._clock())), durable=False)
 
     def release(self, receipt: str, *, delay_s: float) -> None:
         check_delay(delay_s)
         now_us = to_us(self._clock())
-        with self._database.writing(durable=False) as connection:
-            connection.execute(_RELEASE, (now_us + round(delay_s * 1e6), self._name, receipt, now_us))
+        self._change(_RELEASE, (now_us + round(delay_s * 1e6), self._name, receipt, now_us), durable=False)
 
     def reclaim(self) -> int:
         """Make everything in flight visible now; for the only consumer of this machine, when it starts.
@@ -143,7 +153,8 @@ class SqliteQueue:
         But one that kills whoever takes it must die too: of two reclaims of a message, the second keeps its count.
         """
         now_us = to_us(self._clock())
-        with self._database.writing() as connection:
+
+        def reclaimed(connection: sqlite3.Connection) -> int:
             held = connection.execute(_IN_FLIGHT, (self._name, now_us)).fetchall()
             for seq, forgiven in held:
                 connection.execute(
@@ -153,7 +164,9 @@ class SqliteQueue:
                 change = "DELETE FROM forgiven WHERE seq = ?" if forgiven else "INSERT INTO forgiven VALUES (?)"
                 connection.execute(change, (seq,))
             connection.execute("DELETE FROM forgiven WHERE seq NOT IN (SELECT seq FROM messages)")
-        return len(held)
+            return len(held)
+
+        return self._database.write(reclaimed)
 
     def depth(self) -> Depth:
         with self._database.reading() as connection:
@@ -168,22 +181,30 @@ class SqliteQueue:
 
     def dead_letters(self, *, limit: int = MAX_BATCH) -> list[Received]:
         check_batch(limit)
-        with self._database.reading() as connection:
-            rows = connection.execute(_DEAD, (self._name, limit)).fetchall()
+        now_us = to_us(self._clock())
+
+        def look(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
+            self._forget(connection, now_us)
+            return connection.execute(_DEAD, (self._name, limit)).fetchall()
+
         return [
             Received(message_id, "", body, receives, from_us(sent_at_us), group)
-            for _, message_id, body, receives, sent_at_us, group in rows
+            for _, message_id, body, receives, sent_at_us, group in self._database.write(look, durable=False)
         ]
 
     def redrive(self) -> int:
         now_us = to_us(self._clock())
-        with self._database.writing() as connection:
-            # New rows: a dead letter joins at the end, behind what its group has sent since.
+
+        def sent_back(connection: sqlite3.Connection) -> int:
+            self._forget(connection, now_us)
+            # New messages: a dead letter joins at the end, behind what its group has sent since.
             sent = connection.execute(
                 "INSERT INTO messages (queue, message_id, group_id, body, sent_at_us, visible_at_us)"
-                " SELECT queue, message_id, group_id, body, sent_at_us, ? FROM messages"
+                " SELECT queue, lower(hex(randomblob(16))), group_id, body, ?, ? FROM messages"
                 " WHERE queue = ? AND dead_at_us IS NOT NULL ORDER BY dead_at_us, seq",
-                (now_us, self._name),
+                (now_us, now_us, self._name),
             ).rowcount
             connection.execute("DELETE FROM messages WHERE queue = ? AND dead_at_us IS NOT NULL", (self._name,))
-        return sent
+            return sent
+
+        return self._database.write(sent_back)

@@ -60,7 +60,7 @@ class PainterRenderer:
         except Transient:
             raise  # the store is out of reach: nothing can be left there either
         except Exception as fault:  # noqa: BLE001 - whatever it was, the job must end with a result
-            log_error(Log.STEP_FAILED, fault, stop="painter", request_id=job.job_id.partition("-")[0])
+            log_error(Log.STEP_FAILED, fault)
             images, error = [], f"{type(fault).__name__} while painting"
         result = RenderResult(
             job_id=job.job_id,

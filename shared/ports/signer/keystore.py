@@ -14,14 +14,14 @@ import stat
 from pathlib import Path
 from typing import Any, Self
 
-from eth_keys.datatypes import PrivateKey
-from eth_utils.exceptions import ValidationError
+from coincurve import PrivateKey
 
 from shared.clock import Clock, utc_now
 from shared.errors import Invalid
 from shared.ports.open import parse_url
 from shared.ports.signer import KeyUnusable, Purpose, Signature
-from shared.ports.signer.secp256k1 import ORDER, canonical, checked_digest
+from shared.ports.signer.chain_id import chain_id_of
+from shared.ports.signer.secp256k1 import ORDER, address_of, canonical, checked_digest
 
 
 class KeystoreSigner:
@@ -31,29 +31,27 @@ class KeystoreSigner:
         self._folder = folder
         self._may_create = may_create
         self._chain_id = chain_id
-        self._keys: dict[Purpose, PrivateKey] = {}
+        self._keys: dict[Purpose, tuple[PrivateKey, str]] = {}
 
     @classmethod
     def open(cls, url: str, *, clock: Clock = utc_now) -> Self:
         """The URL names the folder and the chain."""
         parts = parse_url("signer", url, options={"chain_id", "create"})
-        chain_id = parts.text("chain_id")
-        if not (chain_id.isascii() and chain_id.isdecimal() and 0 < len(chain_id) < 20 and int(chain_id) > 0):
-            raise parts.wrong("chain_id", repr(chain_id[:40]), "the number of a chain, at least 1")
         if not parts.path:
             raise Invalid("signer url", "no path", "keystore:///path/to/folder?chain_id=N")
         may_create = bool(parts.whole("create", 1, low=0, high=1))
-        return cls(Path(parts.path), chain_id=int(chain_id), may_create=may_create)
+        return cls(Path(parts.path), chain_id=chain_id_of(parts), may_create=may_create)
 
     def address(self, purpose: Purpose) -> str:
-        return str(self._key(purpose).public_key.to_checksum_address())
+        return self._key(purpose)[1]
 
     def sign(self, purpose: Purpose, digest: bytes) -> Signature:
-        key = self._key(purpose)
-        made = key.sign_msg_hash(checked_digest(digest))
-        return canonical(digest, made.r, made.s, key.public_key.to_checksum_address())
+        key, address = self._key(purpose)
+        made = key.sign_recoverable(checked_digest(digest), hasher=None)
+        return canonical(digest, int.from_bytes(made[:32], "big"), int.from_bytes(made[32:64], "big"), address)
 
-    def _key(self, purpose: Purpose) -> PrivateKey:
+    def _key(self, purpose: Purpose) -> tuple[PrivateKey, str]:
+        """The key and its address."""
         if purpose not in self._keys:
             path = self._folder / f"{purpose.value}.json"
             if not os.path.lexists(path):
@@ -75,8 +73,8 @@ class KeystoreSigner:
         record = {
             "chain_id": self._chain_id,
             "purpose": purpose.value,
-            "address": key.public_key.to_checksum_address(),
-            "private_key": key.to_hex(),
+            "address": _address(key),
+            "private_key": "0x" + key.to_hex(),
         }
         draft = self._folder / f".{purpose.value}.{secrets.token_hex(8)}"
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -97,7 +95,7 @@ class KeystoreSigner:
         finally:
             os.close(folder)
 
-    def _load(self, path: Path, purpose: Purpose) -> PrivateKey:
+    def _load(self, path: Path, purpose: Purpose) -> tuple[PrivateKey, str]:
         """Reads the key after looking at the very file that it reads. No message quotes what the file holds."""
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
@@ -112,9 +110,9 @@ class KeystoreSigner:
         try:
             record: dict[str, Any] = json.loads(content)
             chain_id, made_for, address = record["chain_id"], record["purpose"], record["address"]
-            key = PrivateKey(bytes.fromhex(record["private_key"].removeprefix("0x")))
-            derived = key.public_key.to_checksum_address()
-        except (ValueError, TypeError, KeyError, AttributeError, ValidationError):
+            key = PrivateKey(_secret(record["private_key"]))
+            derived = _address(key)
+        except (ValueError, TypeError, KeyError, AttributeError):
             # From None: an error of the parser would quote the file, and with it the key.
             raise KeyUnusable(f"{path}: is not a key file, or is damaged") from None
         if chain_id != self._chain_id:
@@ -123,4 +121,16 @@ class KeystoreSigner:
             raise KeyUnusable(f"{path}: was made for purpose {made_for!r}, wanted {purpose.value!r}")
         if derived != address:
             raise KeyUnusable(f"{path}: holds the key of {derived}, wanted that of {address}")
-        return key
+        return key, derived
+
+
+def _secret(text: str) -> bytes:
+    """32 bytes, neither more nor fewer: the library would fill up what is too short."""
+    secret = bytes.fromhex(text.removeprefix("0x"))
+    if len(secret) != 32:
+        raise ValueError("a secret of another length")
+    return secret
+
+
+def _address(key: PrivateKey) -> str:
+    return address_of(key.public_key.format(compressed=False)[1:])

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.collection import published as stored
 from shared.collection import store
 from shared.collection.load import Draft
 from shared.collection.schema import Collection
@@ -74,7 +75,7 @@ def test_a_collection_is_read_once() -> None:
 
 def test_only_the_latest_are_kept_in_memory() -> None:
     blobs = DictBlobs()
-    digests = [store.publish(Draft(tiny(supply=n + 1), {}), blobs) for n in range(store.MAX_CACHED + 2)]
+    digests = [store.publish(Draft(tiny(supply=n + 1), {}), blobs) for n in range(stored.MAX_CACHED + 2)]
     for digest in digests:
         store.load(blobs, digest)
     reads = blobs.reads
@@ -106,7 +107,7 @@ def test_a_layer_that_was_never_checked_is_found_when_it_is_loaded() -> None:
 def test_a_dna_of_unknown_fields_is_not_loaded() -> None:
     blobs = DictBlobs()
     text = json.dumps({**json.loads(store.files_of(tiny(), {})["collection.json"]), "hook": "x"}).encode()
-    digest = store.digest_of({"collection.json": text})
+    digest = stored.digest_of({"collection.json": text})
     blobs.put(f"collections/{digest}/collection.json", text)
     with pytest.raises(Defect, match="unknown field"):
         store.load(blobs, digest)
@@ -115,8 +116,8 @@ def test_a_dna_of_unknown_fields_is_not_loaded() -> None:
 @given(st.dictionaries(st.text(max_size=5), st.binary(max_size=9), max_size=4), st.data())
 def test_no_two_sets_of_files_have_one_digest(files: dict[str, bytes], data: st.DataObject) -> None:
     other = data.draw(st.dictionaries(st.text(max_size=5), st.binary(max_size=9), max_size=4))
-    assert (store.digest_of(files) == store.digest_of(other)) == (files == other)
-    assert store.digest_of(dict(reversed(files.items()))) == store.digest_of(files)
+    assert (stored.digest_of(files) == stored.digest_of(other)) == (files == other)
+    assert stored.digest_of(dict(reversed(files.items()))) == stored.digest_of(files)
 
 
 def test_canonical_json_says_it_all() -> None:

@@ -19,7 +19,6 @@ from shared.collection.load import read_folder
 from shared.collection.scene import scene
 from shared.collection.schema import Collection
 from shared.errors import MonoprintError
-from shared.observe import Log
 from shared.painting.paint import paint
 from shared.painting.svg import Profile, read_layer
 from shared.painting.vocabulary import VOCABULARY
@@ -119,10 +118,6 @@ def test_every_file_of_a_home_is_told(tmp_path: Path) -> None:
     ):
         assert name in chapter
         assert name in (module.__doc__ or "")
-
-
-def test_log_names_are_past_tense_and_snake_case() -> None:
-    assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", log.value) for log in Log)
 
 
 def test_the_collection_in_its_chapter_is_whole(tmp_path: Path) -> None:

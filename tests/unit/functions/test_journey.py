@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
-import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -17,12 +14,13 @@ from functions import confirm, intake, judge, mint, plan, publish, render, revie
 from infra.twin import events
 from shared.errors import MonoprintError, Transient
 from shared.messages import result_key
-from shared.observe import logger
 from shared.records import holds, requests
 from shared.request import FINAL, Event, State
 from shared.runtime import QueueHandler
-from tests.unit.functions.house import DAY_S, STEPS, WORDS, House, body, jobs
+from tests.unit.functions.house import DAY_S, OWNER, STEPS, WORDS, House, body, job_of, jobs
+from tests.unit.functions.test_mint import kept
 from tests.unit.functions.tripwire import Killed, Tripwire, When
+from tests.unit.logged import captured, parsed
 
 JOURNEY = ["received", "planned", "rendering", "rendered", "approved", "published", "minting", "minted"]
 MOST_CALLS = 400
@@ -121,7 +119,8 @@ def test_fault_07_12_every_message_of_the_journey_may_come_again_at_any_later_ti
 def test_what_has_ended_never_changes(house: House, end: State) -> None:
     if end is State.REJECTED:
         request_id = house.file()
-        house.clock.advance(31 * DAY_S)  # the data has expired
+        house.clock.advance(31 * DAY_S)  # the data has expired, and so has the message: somebody sends it again
+        house.queues["plan"].send(job_of(house.load(request_id)).body())
     elif end is State.FAILED:
         request_id = house.file()
         house.clock.advance(8 * DAY_S)
@@ -150,16 +149,6 @@ def test_what_has_ended_never_changes(house: House, end: State) -> None:
 # ---- through the handlers, as the cloud calls them ----
 
 
-@contextmanager
-def captured() -> Iterator[io.StringIO]:
-    """Every line that is logged."""
-    lines = io.StringIO()
-    (handler,) = [h for h in logger.handlers if isinstance(h, logging.StreamHandler)]
-    before = handler.setStream(lines)
-    yield lines
-    handler.setStream(before or handler.stream)
-
-
 class Cloud:
     """The handlers, bound to the house by its URLs; the chain's two ports are handed to them."""
 
@@ -179,7 +168,7 @@ class Cloud:
             "PINNER_URL": f"folder://{house.root / 'blocks'}",
             "SALT_REF": f"file://{salt}",
             "CHAIN_ID": str(house.chain.id),
-            "CONTRACT": "0xContract",
+            "CONTRACT": OWNER,  # any address
             "CONFIRMATIONS": "1",
             **{f"{name.upper()}_QUEUE_URL": house.queue_url(name) for name in STEPS},
         }
@@ -274,8 +263,13 @@ def test_the_handlers_carry_a_request_from_post_to_token_and_log_nothing_that_is
         story = cloud.http(cloud.intake, "GET /v1/requests/{request_id}", house.api_key, request_id=request_id)
     assert json.loads(story["body"])["state"] == "minted"
     assert len(house.chain.tokens) == 1
-    logged = [json.loads(line) for line in lines.getvalue().splitlines()]
-    assert {"request_moved", "step_finished", "step_deferred", "call_answered"} <= {line["message"] for line in logged}
+    logged = parsed(lines)
+    assert {"request_filed", "request_moved", "step_finished", "step_deferred", "call_answered", "run_finished"} <= {
+        line["message"] for line in logged
+    }
+    on_its_way = {"intake", "plan", "render", "judge", "review", "publish", "mint", "confirm"}
+    assert {line["stop"] for line in logged if line.get("correlation_id") == request_id} == on_its_way
+    assert all("correlation_id" in line for line in logged)
     check_nothing_is_told(house, lines.getvalue(), posted)
 
 
@@ -284,7 +278,8 @@ def check_nothing_is_told(house: House, text: str, posted: dict[str, Any]) -> No
     told = [*WORDS.split(", "), "lighthouse", "lamp", posted["owner"], posted["collector"], "0xnobody", "remark"]
     told += [value.prompt for _, _, value in house.collection.each_value()] + ["blurred smear"]
     told += [house.api_key, house.review_key, "mp_mint_stolen", "key-1", house.ports["salt"].decode()]
-    told += [str(int.from_bytes(digest, "big")) for digest in house.signer.signed]
+    told += [str(int.from_bytes(digest, "big")) for digest in house.signer.signed]  # a signature's r, here
+    told += [recorded.raw.hex() for recorded in kept(house)]
     for secret in told:
         assert secret.lower() not in text.lower(), secret
 

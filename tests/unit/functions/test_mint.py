@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from functions import mint
+from infra.deploy.contract import Brand, deploy
 from shared.errors import Conflict, Defect, Transient
 from shared.ports.chain import Call, InsufficientFunds, Unavailable
 from shared.ports.signer import Purpose
@@ -274,3 +275,43 @@ def test_fault_41_mints_at_once_never_share_a_nonce(house: House) -> None:
     house.settle()
     assert {house.load(request.id).state for request in published} == {State.MINTED}
     assert len(house.chain.tokens) == 6
+
+
+def test_the_minters_own_contract_comes_first_and_mints_wait_for_it(house: House) -> None:
+    """A mint that took nonce 0 would take the contract's address with it."""
+    request = house.bring_to(State.PUBLISHED)
+    house.ports["contract"] = None
+    house.deliver("mint")
+    parked = house.load(request.id)
+    assert (parked.state, parked.reason) == (State.PARKED, "the contract is not deployed yet")
+    assert kept(house) == []
+    contract = deploy(house.ledger, house.chain, house.signer, Brand(), chain_id=house.chain.id, clock=house.clock)
+    house.settle()
+    request = house.load(request.id)
+    assert request.state is State.MINTED
+    assert [one.nonce for one in kept(house)] == [0, 1]
+    assert list(house.chain.tokens) == [house.chain.token_id(contract, request.id, house.chain.id)]
+
+
+def test_a_mint_that_took_the_first_nonce_is_no_deployment(house: House) -> None:
+    """It was for somebody else's contract, whose address the stage no longer names: nothing is sent into the void."""
+    house.bring_to(State.MINTED, 1)
+    request = house.bring_to(State.PUBLISHED, 2)
+    house.ports["contract"] = None
+    house.deliver("mint")
+    assert house.load(request.id).state is State.PARKED
+    assert len(kept(house)) == 1
+
+
+def test_a_request_is_minted_on_the_contract_that_it_was_signed_for_and_never_on_another(house: House) -> None:
+    """The stage is given another contract while a mint is under way."""
+    request = house.bring_to(State.MINTING)
+    first = house.ports["contract"]
+    house.ports["contract"] = "0xAnother"
+    for _ in range(8):
+        house.clock.advance(3_600)
+        house.settle()
+    request = house.load(request.id)
+    assert (request.state, request.contract) == (State.MINTED, first)
+    assert list(house.chain.tokens) == [house.chain.token_id(first, request.id, house.chain.id)]
+    assert len(kept(house)) == 1

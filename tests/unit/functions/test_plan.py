@@ -178,6 +178,26 @@ def test_who_waits_for_a_value_is_planned_once_it_is_free(house: House) -> None:
     assert house.load(second).state is State.PLANNED
 
 
+def test_a_value_that_is_used_up_costs_nobody_a_draw(house: House) -> None:
+    first, second = two_sailors(house, "fallback")
+    asked: list[Brief] = []
+    house.run(plan.plan, job_of(house.load(first)))
+    house.run(plan.plan, job_of(house.load(second)), planner=Planner(asked.append))
+    assert house.load(second).state is State.PLANNED
+    assert len(asked) == 1
+
+
+def test_who_comes_late_to_a_small_collection_draws_what_is_left(house: House) -> None:
+    """Sooner or later every draw clashes: then all that is taken is read, and the last of it is found."""
+    traits = {name: {"values": {f"{name}{n}": {"prompt": f"{name} {n}"} for n in range(6)}} for name in ("lamp", "sky")}
+    house.put_on_sale(house.write_collection(traits=traits, prompt="{lamp}", title="{sky}", supply=36, rules=[]))
+    ids = [house.file(n, data={}, consent={}) for n in range(36)]
+    for request_id in ids:
+        house.run(plan.plan, job_of(house.load(request_id)))
+    assert {house.load(request_id).state for request_id in ids} == {State.PLANNED}
+    assert len(set(holds.taken(house.ledger, house.slug))) == 36
+
+
 class Planner:
     """Does something, and then answers."""
 

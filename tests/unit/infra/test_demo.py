@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from infra import demo
+from infra import demo, out_folder
 from infra.twin.home import Home
 from shared.errors import Rejected, Transient
 
@@ -21,29 +21,29 @@ def test_a_folder_with_somebodys_own_files_is_refused(tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
     (tmp_path / "thesis.odt").write_text("years of work")
     with pytest.raises(Rejected, match=r"--out .*: got a folder with thesis\.odt in it"):
-        demo._prepare(tmp_path)
+        out_folder.prepare(tmp_path)
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(Rejected, match=r"--out .*file/out: .*; choose a folder"):
-        demo._prepare(tmp_path / "file" / "out")
+        out_folder.prepare(tmp_path / "file" / "out")
 
 
 def test_an_empty_folder_and_one_that_a_killed_demo_left_are_taken(tmp_path: Path) -> None:
-    demo._prepare(tmp_path / "out")
+    out_folder.prepare(tmp_path / "out")
     (tmp_path / "out" / "pictures" / "1.png").write_text("")
-    demo._prepare(tmp_path / "out")
+    out_folder.prepare(tmp_path / "out")
 
 
 def test_only_what_an_earlier_round_left_is_taken_away(tmp_path: Path) -> None:
-    demo._prepare(tmp_path)
+    out_folder.prepare(tmp_path)
     (tmp_path / "demo.json").write_text(json.dumps({"tokens": [{"collector": "one"}, {"collector": "../two"}]}))
     ours = ["pictures/one.png", "metadata/one.json", "cars/one.image.car", "cars/one.metadata.car"]
     theirs = ["pictures/mine.png", "two.png", "cars/one.txt"]
     for name in ours + theirs:
         (tmp_path / name).write_text("")
-    demo._clear(tmp_path)
+    out_folder.clear(tmp_path)
     assert not any((tmp_path / name).exists() for name in ours)
     assert all((tmp_path / name).exists() for name in theirs)
 

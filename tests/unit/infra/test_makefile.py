@@ -20,7 +20,7 @@ def test_the_build_backend_comes_from_the_lock() -> None:
     planned = make(ROOT, "-n", "-W", "pyproject.toml", ".venv/.run")
     assert "--build-constraints requirements/build.txt --editable ." in planned
     locked = make(ROOT, "-n", "lock")
-    for name in ("build", "run", "dev"):
+    for name in ("build", "run", "dev", "lambda"):
         assert f"-o requirements/{name}.txt" in locked
     assert "requirements/build.in" in locked
     assert (ROOT / "requirements" / "build.in").is_file()

@@ -13,6 +13,7 @@ from shared.errors import Transient
 class _Anvil:
     def __init__(self) -> None:
         self.up, self.done = True, list[str]()
+        self.now_s, self.save_s = 0.0, 0.0
 
     def alive(self) -> bool:
         return self.up
@@ -23,6 +24,7 @@ class _Anvil:
 
     def save(self) -> bool:
         self.done.append("save")
+        self.now_s += self.save_s
         return True
 
 
@@ -36,7 +38,7 @@ def test_a_heal_that_failed_is_tried_again_before_anything_is_saved() -> None:
             fails -= 1
             raise Transient("no answer")
 
-    watch = Watch(cast("Anvil", anvil), heal)
+    watch = Watch(cast("Anvil", anvil), heal, monotonic=lambda: anvil.now_s)
     watch.look()
     watch.look()
     assert anvil.done == ["heal", "save", "save"]
@@ -48,3 +50,15 @@ def test_a_heal_that_failed_is_tried_again_before_anything_is_saved() -> None:
             watch.look()
     watch.look()
     assert anvil.done == ["restart", "heal", "heal", "heal", "save"]
+
+
+@pytest.mark.parametrize(("save_s", "saves"), [(0.01, 600), (0.5, 24), (30.0, 10)])
+def test_saves_that_take_longer_are_fewer_and_never_a_minute_apart(save_s: float, saves: int) -> None:
+    anvil = _Anvil()
+    anvil.save_s = save_s
+    watch = Watch(cast("Anvil", anvil), lambda: None, monotonic=lambda: anvil.now_s)
+    for second in range(600):
+        anvil.now_s = max(anvil.now_s, float(second))
+        watch.look()
+    assert anvil.done.count("save") == saves
+    assert anvil.up

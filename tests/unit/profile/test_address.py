@@ -7,8 +7,8 @@ from Crypto.Hash import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.address import checksummed, keccak256, read_address
 from shared.errors import Invalid
-from shared.profile.address import checksummed, keccak256, read_address
 
 # The test vectors of EIP-55.
 EIP_55 = [

@@ -9,7 +9,7 @@ import pytest
 from shared.collection.schema import Collection
 from shared.messages import Brief
 from shared.profile.sources import Profile, parse_profile
-from shared.prompting.brief import LIKED, NEAR_WORDS, OWN_CHOICE, USED_UP, brief, evidence
+from shared.prompting.brief import LIKED, NEAR_WORDS, OWN_CHOICE, USED_UP, Leanings, brief
 from tests.unit.collection.samples import example, tiny
 
 FEATURES = {"hours": {"from": "game.questlines.Q", "scale": [0, 500]}}
@@ -151,11 +151,11 @@ def test_requires_and_excludes_become_boxes() -> None:
 def test_evidence_names_the_fields_behind_a_value() -> None:
     collection = ruled({"feature": "hours", "at_least": 1})
     who = profile(game={"questlines": {"Q": 5}}, preferences={"text": "warm red", "likes": {"shape": ["round"]}})
-    assert evidence(collection, who, {"shape": "round", "colour": "red"}) == {
+    assert Leanings(collection, who).evidence({"shape": "round", "colour": "red"}) == {
         "shape": ("game.questlines", "preferences.likes"),
         "colour": ("preferences.text",),
     }
-    assert evidence(collection, who, {"shape": "square", "colour": "blue"}) == {"shape": (), "colour": ()}
+    assert Leanings(collection, who).evidence({"shape": "square", "colour": "blue"}) == {"shape": (), "colour": ()}
 
 
 def test_the_seed_document_s_case() -> None:

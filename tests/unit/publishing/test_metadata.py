@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from shared.errors import Invalid, TooLarge
 from shared.publishing import metadata as metadata_module
 from shared.publishing import unixfs
-from shared.publishing.cid import Cid
-from shared.publishing.metadata import digest_of, metadata, metadata_bytes, token_uri
+from shared.publishing.cid import Cid, token_uri
+from shared.publishing.metadata import digest_of, metadata, metadata_bytes
 
 PNG = b"\x89PNG..."
 

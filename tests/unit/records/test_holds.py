@@ -9,6 +9,7 @@ import pytest
 
 from shared.errors import Conflict, Mismatch
 from shared.messages import Choice, Plan, Prompt
+from shared.ports.ledger import Ledger
 from shared.ports.ledger.sqlite import SqliteLedger
 from shared.records import holds, requests
 from shared.records.holds import Held
@@ -24,7 +25,7 @@ def ledger(request: pytest.FixtureRequest) -> Iterator[SqliteLedger]:
     ledger.close()
 
 
-def filed(ledger: SqliteLedger, n: int) -> MintRequest:
+def filed(ledger: Ledger, n: int) -> MintRequest:
     request = MintRequest(
         id=f"{n:064x}",
         collection="c",
@@ -52,7 +53,7 @@ def wanting(*values: str, supply: int = 10, quota: int | None = None) -> Held:
     )
 
 
-def plan(ledger: SqliteLedger, request: MintRequest, held: Held) -> MintRequest:
+def plan(ledger: Ledger, request: MintRequest, held: Held) -> MintRequest:
     return requests.move(ledger, request, Event.PLANNED, T0, cause="x", also=held.holding(request.id))
 
 
@@ -106,6 +107,20 @@ def test_what_the_chain_can_still_mint_stays_held(ledger: SqliteLedger) -> None:
     requests.move(ledger, request, Event.FAILED, T0, cause="lost sight of it")
     assert holds.used_supply(ledger, "c") == 1
     assert list(holds.taken(ledger, "c")) == [("a", "b")]
+
+
+def test_what_is_taken_and_used_up_is_known_beforehand_until_it_is_given_back(ledger: SqliteLedger) -> None:
+    quotas = {("t0", "a"): 2, ("t0", "b"): 1, ("t1", "x"): 1}
+    first = plan(ledger, filed(ledger, 1), wanting("a", "x", quota=2))
+    assert list(holds.used_up(ledger, "c", quotas)) == []
+    plan(ledger, filed(ledger, 2), wanting("a", "y", quota=2))
+    assert list(holds.used_up(ledger, "c", quotas)) == [("t0", "a")]
+    assert list(holds.used_up(ledger, "c", {})) == list(holds.used_up(ledger, "d", quotas)) == []
+    assert holds.is_taken(ledger, "c", ("a", "x"))
+    assert not holds.is_taken(ledger, "c", ("x", "a"))
+    requests.move(ledger, first, Event.CANCELLED, T0, cause="changed their mind")
+    assert list(holds.used_up(ledger, "c", quotas)) == []
+    assert not holds.is_taken(ledger, "c", ("a", "x"))
 
 
 def test_genotypes_of_values_that_run_together_are_two(ledger: SqliteLedger) -> None:
